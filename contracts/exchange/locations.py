@@ -7,6 +7,7 @@ the location with `reader` or `chooser`, or read all of them with `column`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias
@@ -17,6 +18,7 @@ from contracts.bulk.model import Choice, Location, OutcomeTest
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Operation
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault
 from contracts.syntax.text import look_up, step, text_of, tokens_of
 
@@ -70,31 +72,38 @@ def in_declared_names(operation: Operation | None, request: Request, data: objec
     Of two spellings of one name the exact one counts, else the first.
     """
     bulk = None if operation is None else operation.bulk
-    if operation is None or bulk is None or not bulk.items.ignore_case:
+    if operation is None or operation.body is None or bulk is None or not bulk.items.ignore_case:
         return data
-    media = None if operation.body is None else operation.body.media(request.headers.get("Content-Type"))
+    media = operation.body.media(request.headers.get("Content-Type"))
     body = None if media is None else media.schema
     for at in bulk.items.places if body is not None else ():
-        items, schema = find(data, at), None if body is None else body.at(at)
-        names = None if schema is None else schema.items() or schema.member("*")
-        if isinstance(items, list | dict) and names is not None:
-            return put(data, at, _renamed(items, {name.lower(): name for name in names.members()}))
+        items = find(data, at)
+        if body is not None and isinstance(items, list | dict):
+            return put(data, at, _renamed(items, body.within.once((_names, body.ref, at), partial(_names, body, at))))
     return data
 
 
-def _renamed(items: Any, folded: Mapping[str, str]) -> Any:
+def _names(body: Schema, at: Location) -> Mapping[str, str]:
+    """Return the names of members that items at a place of a body have, by their lower case."""
+    items = body.at(at)
+    item = None if items is None else items.items() or items.member("*")
+    return {} if item is None else {name.lower(): name for name in item.members()}
+
+
+def _renamed(items: Any, names: Mapping[str, str]) -> Any:
+    """Return items with the names of their members as declared."""
+    declared = frozenset(names.values())
     if isinstance(items, dict):
-        return {name: _in_case(one, folded) for name, one in items.items()}
-    return [_in_case(one, folded) for one in items]
+        return {name: _in_case(one, names, declared) for name, one in items.items()}
+    return [_in_case(one, names, declared) for one in items]
 
 
-def _in_case(item: Any, folded: Mapping[str, str]) -> Any:
-    """Return an object under declared names, by their lower case."""
-    if not isinstance(item, dict) or all(folded.get(name.lower(), name) == name for name in item):
+def _in_case(item: Any, names: Mapping[str, str], declared: frozenset[str]) -> Any:
+    if not isinstance(item, dict) or item.keys() <= declared:
         return item
     named: dict[str, object] = {}
     for name, value in item.items():
-        own = folded.get(name.lower(), name)
+        own = names.get(name.lower(), name)
         named[name if own in item or own in named else own] = value
     return named
 

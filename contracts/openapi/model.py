@@ -304,8 +304,8 @@ class Contract:
     values whose records and jobs are apart (`x-scopes`), in `open_scopes` with any other value; `syntax_errors` is
     where a refusal of a body that is no JSON tells `line` and `column`, or both in a `text` (`x-syntax-errors`),
     `accepts` are media ranges that `Accept` may have beside those of answers (`x-accept`), `clients` are those that
-    tests may act as; `repairs` are its mistakes,
-    with what was done about each; `provenance` says where its facts come from.
+    tests may act as; `repairs` are its mistakes, with what was done about each; `provenance` says where its facts come
+    from.
     """
 
     name: str
