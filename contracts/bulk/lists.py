@@ -84,6 +84,12 @@ def joined_name(template: str, reference: str, member: str) -> str:
     return template.format_map({**parts, **capital})
 
 
+def written_name(template: str, resource: str, member: str) -> str:
+    """Return another way to write a member of a resource, by a template such as `{Resource}->{Member}`."""
+    parts = {"member": member, "Member": member[:1].upper() + member[1:], "MEMBER": member.upper()}
+    return template.format_map({"Resource": resource, **parts})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterLanguage:
     """Where a list reads a filter, and the words of its language: comparisons `member operator value`, joined.
@@ -110,7 +116,7 @@ class ListRules:
 
     `{key}` in an order is the key of the resource. `where` maps members to parameters that select the records with that
     value. Texts are ordered by code point and compared exactly. `select` reads which members are shown. `names` are
-    other ways to write a member, with `{Resource}`, `{member}`, `{Member}` and `{MEMBER}`.
+    other ways to write a member, in lists of changes too, with `{Resource}`, `{member}`, `{Member}` and `{MEMBER}`.
     """
 
     order: tuple[str, ...] = ()
@@ -123,8 +129,7 @@ class ListRules:
 
     def written_names(self, resource: str, member: str) -> list[str]:
         """Return the other ways to write a member of a resource."""
-        parts = {"member": member, "Member": member[:1].upper() + member[1:], "MEMBER": member.upper()}
-        return [one.format_map({"Resource": resource, **parts}) for one in self.names]
+        return [written_name(one, resource, member) for one in self.names]
 
     def ordered_by(self, key: str) -> list[tuple[str, bool]]:
         """Return the members of the declared order of records with this key, each with whether it falls."""

@@ -34,7 +34,8 @@ class Specimen:
     """A valid request that was not sent yet.
 
     `look` returns the snapshots of the records that it writes, `before` are those from before; `names` are its fresh
-    names. A request that writes nothing has none. `hidden` are texts that only who may see a record knows.
+    names. A request that writes nothing has none. `hidden` are texts that only who may see a record knows. `resource`
+    is that of its records.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class Specimen:
     before: Sequence[Snapshot] = ()
     look: Callable[[], Sequence[Snapshot]] = tuple
     hidden: Sequence[str] = ()
+    resource: str = ""
 
     def trace(self) -> Snapshot | None:
         """Return the first snapshot that shows a change, None when there is none or none can be seen."""
@@ -122,7 +124,9 @@ def _bulk_specimen(context: SiteContext, case: ItemCase) -> Specimen:
     targets = known_targets(context)
     options = SendOptions(unit=context.unit, targets=targets[:1])
     look = _looking_at(trial, targets[0] if targets else None)
-    return Specimen(request=trial_request(trial, options), names=trial.names, before=look(), look=look)
+    request = trial_request(trial, options)
+    resource = context.resource.name
+    return Specimen(request=request, names=trial.names, before=look(), look=look, resource=resource)
 
 
 def _looking_at(trial: Trial, target: str | None) -> Callable[[], Sequence[Snapshot]]:
@@ -170,7 +174,8 @@ def _single_specimen(session: Session, site: RecordSite, action: str) -> Specime
 
     fresh = [value for value in members.values() if isinstance(value, str) and names.is_fresh(value)]
     hidden = () if is_new else [value for value in fresh if value != key]
-    return Specimen(request=request, names=names, before=look(), look=look, hidden=hidden)
+    resource = site.resource.name
+    return Specimen(request=request, names=names, before=look(), look=look, hidden=hidden, resource=resource)
 
 
 def _request_on(session: Session, site: RecordSite, action: str, known: CreatedRecord, names: Names) -> Request:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.lists import placeholders_of
+from contracts.bulk.lists import placeholder_of, placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.schemas.schema_set import Schema
@@ -117,6 +117,28 @@ def _shared_cases(context: SiteContext, site: RecordSite, template: Any, blanks:
     for what, key, wanted in cases(known, values, blanks) if known else ():
         matches = next((size for word, size in MATCHES.items() if what.endswith(word)), None)
         yield LookupCase(what=what, value=fill_lookup(template, wanted), key=key, matches=matches)
+    if len(blanks) > 1 and known and factory.members[shared].is_valid(None):
+        yield from _null_cases(
+            known[0], create_records(session, site, [{**records[-1], shared: None}], names)[0], template, blanks
+        )
+
+
+def _null_cases(
+    known: CreatedRecord, cleared: CreatedRecord, template: Any, blanks: Sequence[str]
+) -> Iterator[LookupCase]:
+    """Yield lookups with null for the last of two members: of a record that has a value there, and of one without."""
+    what = f"a lookup by null for '{blanks[-1]}'"
+    for says, one, key in (("of a record with a value", known, None), ("", cleared, cleared.key)):
+        members = {name: one.members.get(name) or "" for name in blanks}
+        value = _with_null(template, fill_lookup(template, members), blanks[-1])
+        yield LookupCase(what=f"{what} {says}".strip(), value=value, key=key)
+
+
+def _with_null(template: Any, value: Any, member: str) -> Any:
+    """Return a lookup with null in the blank of a member."""
+    if isinstance(template, dict):
+        return {name: _with_null(inner, value[name], member) for name, inner in template.items()}
+    return None if placeholder_of(template) == member else value
 
 
 def _values_of(schema: Schema, names: Names) -> Sequence[object]:

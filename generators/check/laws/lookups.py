@@ -59,7 +59,10 @@ def lookup_reference(context: SiteContext) -> tuple[str, Resource]:
 def _judge_references(context: SiteContext) -> Iterator[Finding]:
     """Let items refer by lookup."""
     member, named = lookup_reference(context)
-    yield from _judge_cases(context, member, list(lookup_cases(context, named)))
+    schema = record_factory_of(context.session, context.resource).members[member]
+    yield from _judge_cases(
+        context, member, [one for one in lookup_cases(context, named) if schema.is_valid(one.value)]
+    )
 
 
 def _judge_keys(context: SiteContext) -> Iterator[Finding]:
@@ -203,7 +206,8 @@ def _judge_targets(context: SiteContext) -> Iterator[Finding]:
     sample = next((filled(one, "x") for one in context.resource.lookups), None)
     if not context.spec.encoder.fits(_with_target(first, 0, sample).raw):
         raise NotApplicableError("its items name records by their keys alone")
-    known = list(lookup_cases(context, context.resource))
+    fits = context.spec.encoder.fits
+    known = [one for one in lookup_cases(context, context.resource) if fits(_with_target(first, 0, one.value).raw)]
     for action in (one for one in ("update", "upsert") if one in actions_of(context.bulk)):
         cases = [one for one in known if action == "update" or one.matches is not None]
         trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from contracts.bulk.lists import written_name
 from contracts.bulk.model import Choice
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, json_of, put
@@ -33,7 +34,7 @@ from generators.requests.single import write_request
 
 LAW: Final = "words"
 NO_PATH: Final = frozenset((404, 405))  # statuses of a request that is refused for its path
-Change: TypeAlias = Callable[[Request], Request]
+Change: TypeAlias = Callable[[Specimen], Request]
 Changes: TypeAlias = dict[str, Change]
 
 
@@ -73,10 +74,9 @@ def _judged(
 ) -> Iterator[Finding]:
     """Yield when a request is refused, or does not do what it does otherwise, with words in another case."""
     specimen = specimen_or_request(session, operation)
-    request = specimen.request
     for change in changes:
-        request = change(request)
-    exchange = _sent(session, operation, request)
+        specimen = replace(specimen, request=change(specimen))
+    exchange = _sent(session, operation, specimen.request)
     status = exchange.response.status
     if status in BUSY_STATUS:
         return
@@ -128,19 +128,35 @@ def _free_changes(contract: Contract, operation: Operation) -> Changes:
     """Return by a description what changes the case of the words of a request whose case does not count."""
     found: Changes = {}
     if contract.ignore_case:
-        found["the path"] = lambda request: _with_segments(operation, request, lambda one: "{" not in one)
+        found["the path"] = lambda made: _with_segments(operation, made.request, lambda one: "{" not in one)
     named = [f"{one.where}:{one.name}" for one in operation.parameters if one.ignore_case]
     for at in dict.fromkeys([*named, *_choices(operation)]):
-        found[f"the word at {at}"] = lambda request, at=at: _with_word(operation, request, at)  # type: ignore[misc]  # its own
+        found[f"the word at {at}"] = lambda made, at=at: _with_word(operation, made.request, at)  # type: ignore[misc]  # its own
     if operation.bulk is not None and operation.bulk.items.ignore_case and not _always_waits(operation):
-        found["the names in an item"] = lambda request: _with_names(operation, request, "")
+        found["the names in an item"] = lambda made: _with_names(operation, made.request, "", str.swapcase)
     own = [contract.resources.get(one) for one in _resources(contract, operation)]
     if _writes_members(operation) and own and all(one is not None and one.ignore_case for one in own):
-        payload = (
-            operation.bulk.effect.payload if operation.bulk else operation.record.payload if operation.record else ""
-        )
-        found["the names of members"] = lambda request: _with_names(operation, request, payload)
+        payload = _payload(operation)
+        found["the names of members"] = lambda made: _with_names(operation, made.request, payload, str.swapcase)
+        for other in _other_forms(contract, operation):
+            what = f"members written as {other}"
+            found[what] = lambda made, other=other: _with_names(  # type: ignore[misc]  # its own
+                operation, made.request, payload, lambda name: written_name(other, made.resource, name).swapcase()
+            )
     return found
+
+
+def _payload(operation: Operation) -> str:
+    if operation.bulk is not None:
+        return operation.bulk.effect.payload
+    return operation.record.payload if operation.record is not None else ""
+
+
+def _other_forms(contract: Contract, operation: Operation) -> Sequence[str]:
+    """Return the other ways to write a member in a list of changes: its own, or those of what it is like."""
+    like = operation.bulk.effect.like if operation.bulk is not None else ()
+    acts = [one.record for one in (operation, *map(contract.operation, like)) if one is not None]
+    return next((one.rules.names for one in acts if one is not None and one.action.constant != "list"), ())
 
 
 def _writes_members(operation: Operation) -> bool:
@@ -188,17 +204,24 @@ def _swapped(value: object) -> object:
     return value.swapcase() if isinstance(value, str) else value
 
 
-def _with_names(operation: Operation, request: Request, payload: str) -> Request:
-    """Return a request with the names of members in another case: those of its items, or those in their payload."""
+def _with_names(operation: Operation, request: Request, payload: str, written: Callable[[str], str]) -> Request:
+    """Return a request with the names of members written otherwise: those of its items, or those in their payload."""
 
     def renamed(item: Any) -> Any:
         inner = find(item, payload)
         if isinstance(inner, dict):
-            return put(item, payload, {name.swapcase(): value for name, value in inner.items()})
-        steps = [{**one, "path": _swapped(one.get("path"))} for one in as_list(inner) if isinstance(one, dict)]
+            return put(item, payload, {written(name): value for name, value in inner.items()})
+        steps = [{**one, "path": written(one["path"])} for one in as_list(inner) if _is_change(one)]
         return put(item, payload, steps) if steps else item
 
+    is_shared = operation.bulk is not None and payload in operation.bulk.items.shared
+    if is_shared:
+        return replace(request, body=orjson.dumps(renamed(json_of(request.body))))
     return _with_items(operation, request, renamed)
+
+
+def _is_change(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("path"), str)
 
 
 def _with_items(operation: Operation, request: Request, change: Callable[[Any], Any]) -> Request:
