@@ -41,15 +41,15 @@ def weight_of_yes(server: Any) -> None:
         return given[1] if is_number and isinstance(given[1], bool) else real(own, command, name, *given, **how)
 
 
-def first_fifty_told(server: Any) -> None:
-    """Tell the first fifty failures of a request that is undone."""
+def first_hundred_told(server: Any) -> None:
+    """Tell the first hundred failures of a request that is undone."""
     del server
 
     @around(Records, "run")
     def run(real: Any, *given: Any, atomic: bool, **named: Any) -> list[list[Message]]:
         outcomes: list[list[Message]] = real(*given, atomic=atomic, **named)
         failed = [at for at, some in enumerate(outcomes) if any(one["severity"] == "error" for one in some)]
-        late = failed[50:] if atomic else []
+        late = failed[100:] if atomic else []
         return [[] if at in late else some for at, some in enumerate(outcomes)]
 
 
@@ -108,7 +108,7 @@ PATCHES = by_name(
     missing_told_first,
     reference_as_text,
     weight_of_yes,
-    first_fifty_told,
+    first_hundred_told,
     looked_up_nameless,
     entities_of_paths_ignored,
     value_missing_is_null,

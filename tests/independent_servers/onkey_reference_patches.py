@@ -7,7 +7,7 @@ from typing import Any
 
 import onkey_requests as requests
 from onkey_records import Records
-from onkey_types import Command, Record
+from onkey_types import Command, Record, Type
 from patching import around, by_name
 
 
@@ -155,7 +155,29 @@ def groups_unlocked(server: Any) -> None:
         return real(own, given, atomic=atomic, groups=groups)
 
 
+def nulls_unasked(server: Any) -> None:
+    """Pass over the conditions of a converter that ask for null."""
+    del server
+
+    @around(Records, "lookup")
+    def lookup(real: Any, own: Records, type_: Any, converter: dict[str, Any]) -> list[Record]:
+        asked = {path: value for path, value in converter.get("properties", {}).items() if value is not None}
+        return real(own, type_, {**converter, "properties": asked} if asked else converter)  # type: ignore[no-any-return]  # a list
+
+
+def entities_exact(server: Any) -> None:
+    """Read the name of the entity in a path of an update with regard to case."""
+    del server
+
+    @around(Type, "find")
+    def find(real: Any, own: Type, path: str) -> str:
+        entity, arrow, _ = path.rpartition("->")
+        return "" if arrow and entity != own.name else str(real(own, path))
+
+
 PATCHES = by_name(
+    nulls_unasked,
+    entities_exact,
     ordered_whole,
     lookups_of_all_sets,
     pairs_at_creation,

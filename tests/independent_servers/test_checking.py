@@ -203,6 +203,7 @@ BUGS = {
         "unknown-gets-task",
     ),
     ("onkey", "lookup"): (
+        "nulls-unasked",
         "codes-remembered",
         "merge-takes-looked-up",
         "finds-deleted",
@@ -243,7 +244,7 @@ BUGS = {
         "task-order-lost",
         "ungrouped-first",
     ),
-    ("onkey", "uniform"): ("batch-of-100", "first-fifty-told", "ten-failures", "updates-of-hundred"),
+    ("onkey", "uniform"): ("batch-of-100", "first-hundred-told", "ten-failures", "updates-of-hundred"),
     ("genero", "job-lookup"): ("looked-up-at-post", "merged-at-post"),
     ("genero", "job-moves"): ("errors-fade", "late-errors", "one-id", "status-flips"),
     ("genero", "job-name"): ("any-kind", "any-tenant", "job-at-any-name", "job-of-first-tenant", "unknown-job"),
@@ -279,6 +280,7 @@ BUGS = {
     ("onkey", "methods"): ("allow-of-all", "allow-of-first", "method-unpointed"),
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded", "put-folded"),
     ("onkey", "words"): (
+        "entities-exact",
         "match-mode-exact",
         "members-exact",
         "mode-exact",

@@ -27,7 +27,7 @@ LAW: Final = "uniform"
 MANY: Final = 17  # items of a request that has many
 SIZES: Final = (100, 128, 256, 1001)  # beside decimal and binary boundaries, and at them
 BRIEF_SIZES: Final = (100, 256)  # where jobs take real time
-FAILURES: Final = 130  # items that fail, or change records, in one request
+FAILURES: Final = 150  # items that fail, or change records, in one request
 FEW: Final = 3
 
 
