@@ -160,9 +160,9 @@ def nulls_unasked(server: Any) -> None:
     del server
 
     @around(Records, "lookup")
-    def lookup(real: Any, own: Records, type_: Any, converter: dict[str, Any]) -> list[Record]:
+    def lookup(real: Any, own: Records, type_: Any, converter: dict[str, Any]) -> Any:
         asked = {path: value for path, value in converter.get("properties", {}).items() if value is not None}
-        return real(own, type_, {**converter, "properties": asked} if asked else converter)  # type: ignore[no-any-return]  # a list
+        return real(own, type_, {**converter, "properties": asked} if asked else converter)
 
 
 def entities_exact(server: Any) -> None:
@@ -175,7 +175,19 @@ def entities_exact(server: Any) -> None:
         return "" if arrow and entity != own.name else str(real(own, path))
 
 
+def joined_alone(server: Any) -> None:
+    """Compare the first property alone where a converter has some of what is referred to."""
+    del server
+
+    @around(Records, "lookup")
+    def lookup(real: Any, own: Records, type_: Any, converter: dict[str, Any]) -> Any:
+        asked = [*converter.get("properties", {}).items()]
+        joined = any("_" in path for path, _ in asked)
+        return real(own, type_, {**converter, "properties": dict(asked[:1])} if joined else converter)
+
+
 PATCHES = by_name(
+    joined_alone,
     nulls_unasked,
     entities_exact,
     ordered_whole,

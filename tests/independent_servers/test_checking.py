@@ -203,6 +203,7 @@ BUGS = {
         "unknown-gets-task",
     ),
     ("onkey", "lookup"): (
+        "joined-alone",
         "nulls-unasked",
         "codes-remembered",
         "merge-takes-looked-up",

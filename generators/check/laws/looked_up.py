@@ -13,7 +13,8 @@ from contracts.bulk.lists import placeholder_of, placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.schemas.schema_set import Schema
-from generators.check.records import CreatedRecord, create_parents, create_records
+from generators.check.records import CreatedRecord, create_parents, create_records, new_record_members
+from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.requests.calls import fill_lookup
@@ -65,6 +66,52 @@ def lookup_cases(context: SiteContext, resource: Resource) -> Iterator[LookupCas
             yield from _unique_cases(context, site, known, template, keys[0])
         elif len(others) == 1 and others[0] in factory.free:
             yield from _shared_cases(context, site, template, (*keys, *others))
+
+
+def is_joined(template: Any) -> bool:
+    """Say whether a lookup has members of records that are referred to (`{bookId/isbn}`)."""
+    return any("/" in one for one in placeholders_of(template))
+
+
+def joined_cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:
+    """Create records that refer to some of the same, and yield lookups by members of what they refer to."""
+    session, site = context.session, experiment_site(context.session, resource.name)
+    for template in filter(is_joined, resource.lookups) if site is not None else ():
+        joined = dict(one.split("/") for one in placeholders_of(template) if "/" in one)
+        names = session.names()
+        firsts, seconds = (
+            {one: _referred(session, resource.references[one], names, f"{slot}{one}") for one in joined}
+            for slot in "fs"
+        )
+        rows = [firsts, *({**firsts, one: seconds[one]} for one in joined)]
+        for row in rows:
+            key = _referring(session, site, names, row)
+            yield LookupCase(what="a lookup by what records refer to", value=_joined(template, joined, row), key=key)
+        if len(joined) > 1:
+            what = "a lookup by what no record refers to together"
+            yield LookupCase(what=what, value=_joined(template, joined, seconds))
+
+
+def _joined(template: Any, joined: Mapping[str, str], row: Mapping[str, CreatedRecord]) -> object:
+    return fill_lookup(template, {f"{one}/{name}": row[one].members.get(name) for one, name in joined.items()})
+
+
+def _referred(session: Session, name: str, names: Names, slot: str) -> CreatedRecord:
+    site = experiment_site(session, name)
+    if site is None:
+        raise NotApplicableError(f"a {name} to refer to cannot be made")
+    members = new_record_members(session, site, names, slot, session.rng(LAW, slot))
+    return create_records(session, site, [members], names)[0]
+
+
+def _referring(session: Session, site: RecordSite, names: Names, row: Mapping[str, CreatedRecord]) -> object:
+    """Create a record that refers to others, and return its key."""
+    wanted = [one for one in site.resource.references if one in site.resource.required and one not in row]
+    slot = "".join(str(one.key) for one in row.values())
+    references = {**create_parents(session, site, names, slot, wanted), **{name: one.key for name, one in row.items()}}
+    factory = record_factory_of(session, site.resource)
+    members = factory.fresh_record(record_context_of(names, session.rng(LAW, slot)), slot, references)
+    return create_records(session, site, [members], names)[0].key
 
 
 def _unique_cases(

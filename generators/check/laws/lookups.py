@@ -14,7 +14,7 @@ from contracts.syntax.text import short
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.faults import misreported, told_fault
 from generators.check.laws.keys import has_exact_keys
-from generators.check.laws.looked_up import LAW, LookupCase, filled, lookup_cases
+from generators.check.laws.looked_up import LAW, LookupCase, filled, is_joined, joined_cases, lookup_cases
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.ordering import looked_up_in_turn
 from generators.check.records import (
@@ -25,7 +25,7 @@ from generators.check.records import (
 )
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial
 from generators.check.trials import TrialResult, perform, stored_records, trial_finding
-from generators.client.sites import SiteContext, experiment_site, record_factory_of
+from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.calls import fill_lookup
@@ -38,7 +38,7 @@ CREATING: Final = ("create", "upsert")
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
     """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
-    parts = (_judge_references, _judge_keys, _judge_targets, _judge_failures)
+    parts = (_judge_references, _judge_joined, _judge_keys, _judge_targets, _judge_failures)
     more = (_judge_same_request, _judge_creations, _judge_new)
     yield from run_each((*parts, *more), lambda part: part(context))
 
@@ -50,7 +50,7 @@ def lookup_reference(context: SiteContext) -> tuple[str, Resource]:
     factory = record_factory_of(context.session, context.resource)
     for member, name in context.resource.references.items():
         named = context.session.contract.resources[name]
-        sample = next((filled(one, "x") for one in named.lookups), None)
+        sample = next((filled(one, "x") for one in named.lookups if not is_joined(one)), None)
         if member in factory.members and sample is not None and factory.members[member].is_valid(sample):
             return member, named
     raise NotApplicableError(f"a {context.resource.name} refers to nothing by lookup")
@@ -63,6 +63,21 @@ def _judge_references(context: SiteContext) -> Iterator[Finding]:
     yield from _judge_cases(
         context, member, [one for one in lookup_cases(context, named) if schema.is_valid(one.value)]
     )
+
+
+def _judge_joined(context: SiteContext) -> Iterator[Finding]:
+    """Name records by members of what they refer to, in items of each kind that refer to them, or change them."""
+    if context.bulk.effect.payload in context.bulk.items.shared:
+        raise NotApplicableError("its items have no payload of their own")
+    resources = context.session.contract.resources
+    by_joined = {name for name, one in resources.items() if any(map(is_joined, one.lookups))}
+    for site in experiment_sites(context.session, context.operation) if by_joined else ():
+        own = replace(context, site=site)
+        member = next((one for one, name in site.resource.references.items() if name in by_joined), None)
+        if member is not None:
+            yield from _judge_cases(own, member, [*joined_cases(own, resources[site.resource.references[member]])])
+        if site.resource.name in by_joined and _names_by_lookup(own):
+            yield from _judge_target_cases(own, [*joined_cases(own, site.resource)])
 
 
 def _judge_keys(context: SiteContext) -> Iterator[Finding]:
@@ -200,20 +215,26 @@ def _judge_texts(done: TrialResult, cases: Sequence[LookupCase], member: str) ->
 
 def _judge_targets(context: SiteContext) -> Iterator[Finding]:
     """Let items that change records name them by lookup; an upsert of what several fit fails."""
-    if not context.resource.lookups or not context.bulk.effect.target or "update" not in actions_of(context.bulk):
+    if not _names_by_lookup(context):
         raise NotApplicableError("its items name no records by lookup")
-    first = prepare_trial(context, [ItemCase(action="update", existing=True)])
-    sample = next((filled(one, "x") for one in context.resource.lookups), None)
-    if not context.spec.encoder.fits(_with_target(first, 0, sample).raw):
-        raise NotApplicableError("its items name records by their keys alone")
-    fits = context.spec.encoder.fits
-    known = [one for one in lookup_cases(context, context.resource) if fits(_with_target(first, 0, one.value).raw)]
+    yield from _judge_target_cases(context, list(lookup_cases(context, context.resource)))
+
+
+def _names_by_lookup(context: SiteContext) -> bool:
+    """Say whether items that change records can name them by lookup."""
+    if not context.resource.lookups or not context.bulk.effect.target or "update" not in actions_of(context.bulk):
+        return False
+    trial = prepare_trial(context, [ItemCase(action="update", existing=True)])
+    return context.spec.encoder.fits(_with_target(trial, 0, filled(context.resource.lookups[0], "x")).raw)
+
+
+def _judge_target_cases(context: SiteContext, every: Sequence[LookupCase]) -> Iterator[Finding]:
     for action in (one for one in ("update", "upsert") if one in actions_of(context.bulk)):
-        cases = [one for one in known if action == "update" or one.matches is not None]
+        cases = [one for one in every if action == "update" or one.matches is not None]
         trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
-        for n, case in enumerate(cases):
-            trial.items[n] = _with_target(trial, n, case.value)
-        for done, slots in _sent(trial) if cases else ():
+        trial.items = [_with_target(trial, n, case.value) for n, case in enumerate(cases)]
+        fits = all(context.spec.encoder.fits(one.raw) for one in trial.items)
+        for done, slots in _sent(trial) if cases and fits else ():
             yield from _judge_outcomes(done, cases, slots)
 
 
