@@ -76,7 +76,9 @@ def is_joined(template: Any) -> bool:
 def joined_cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:
     """Create records that refer to some of the same, and yield lookups by members of what they refer to."""
     session, site = context.session, experiment_site(context.session, resource.name)
-    for template in filter(is_joined, resource.lookups) if site is not None else ():
+    for template in filter(is_joined, resource.lookups):
+        if site is None:
+            return
         joined = dict(one.split("/") for one in placeholders_of(template) if "/" in one)
         names = session.names()
         firsts, seconds = (
