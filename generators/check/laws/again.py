@@ -195,6 +195,26 @@ def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: 
         yield trial_finding(LAW, f"{case.action} to a value in use is done", says, *told, read)
     if not told:
         yield from _judge_own(context, known, member, case)
+    if len(group) == 1:
+        yield from _judge_freed(context, member, case)
+
+
+def _judge_freed(context: SiteContext, member: str, case: ItemCase) -> Iterator[Finding]:
+    """Change what is unique of a record, or delete it, and give another one in the same request what it had."""
+    session, site, names = context.session, context.site, context.session.names()
+    rng = session.rng("freed", site.resource.name)
+    frees = [case, *(one for one in available_cases(context)[0] if one.action == "delete")]
+    for n, freeing in enumerate(frees if context.bulk.order.run != "any" else ()):
+        made = [new_record_members(session, site, names, f"{slot}{n}", rng) for slot in "fg"]
+        known = create_records(session, site, made, names)
+        trial = Trial(context=context, names=names)
+        fresh = {} if freeing.action == "delete" else {member: f"{made[0][member]}r"}
+        trial.items.append(_change(trial, freeing, known[0], fresh))
+        trial.items.append(replace(_change(trial, case, known[1], {member: made[0][member]}), slot=1))
+        done = perform(trial, SendOptions(unit=context.unit))
+        if done.slots("done") == [0] and not done.refused:
+            says = f"an item takes '{member}' of a record away, and the next one cannot give it to another record"
+            yield trial_finding(LAW, f"what an earlier {freeing.action} frees is in use", says, done)
 
 
 def _judge_own(context: SiteContext, known: CreatedRecord, member: str, case: ItemCase) -> Iterator[Finding]:

@@ -62,6 +62,8 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
         for pair in EQUAL_GROUPS:
             with suppress(NotApplicableError):
                 yield from _equal_groups(context, *pair)
+        with suppress(NotApplicableError):
+            yield from _not_asked(context)
 
 
 def _is_other(trial: Trial, after: Snapshot, name: str, value: object) -> bool:
@@ -73,22 +75,39 @@ def _is_other(trial: Trial, after: Snapshot, name: str, value: object) -> bool:
 
 def _equal_groups(context: SiteContext, one: float, other: float) -> Iterator[Finding]:
     """Change a record in two groups whose numbers are equal and written otherwise: the second item is the later one."""
+    what = f"groups {one} and {other} are run one after the other"
+    yield from _judge_as_listed(context, one, other, what, SendOptions(unit=context.unit, grouped=True))
+
+
+def _not_asked(context: SiteContext) -> Iterator[Finding]:
+    """Change a record in a larger and in a smaller group, where no groups are asked for: items run as listed."""
+    at = context.bulk.order.when or ""
+    named = (one for one in context.operation.parameters if f"{one.where}:{one.name}" == at)
+    words = [word for one in named if one.schema is not None for word in one.schema.raw.get("enum", ())]
+    for more in ({}, *({at: word} for word in words if word not in {"true", True})) if at else ():
+        what = f"groups run in order without being asked to ({more.get(at, 'nothing')})"
+        yield from _judge_as_listed(context, 2, 1, what, SendOptions(unit=context.unit, more=more))
+
+
+def _judge_as_listed(
+    context: SiteContext, one: float, other: float, what: str, options: SendOptions
+) -> Iterator[Finding]:
+    """Change a record in two groups: the second item is the later one."""
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
     first = ItemCase(action=action, existing=True, group=one, variant="wide")
     trial = _with_successive_versions(
         prepare_trial(context, [first, ItemCase(action=action, existing=True, group=other, twin=0)])
     )
-    done = perform(trial, SendOptions(unit=context.unit, grouped=True))
-    shape, late = f"groups {one} and {other} are run one after the other", trial.items[1].content.values
+    done, late = perform(trial, options), trial.items[1].content.values
     if done.slots("done") == [1] and trial.items[1].content.version is not None:
-        yield trial_finding("grouped", shape, f"groups {one} and {other} are not run as one, in their order", done)
+        yield trial_finding("grouped", what, f"{what}: group {other} does not see what {one} did", done)
     if done.slots("done") != [0, 1]:
         raise NotApplicableError("two changes of one record in two groups were not both carried out")
     after = stored_records(done, slots=[0])[0]
     name = next((name for name, value in late.items() if _is_other(trial, after, name, value)), None)
     if name is not None:
-        says = f"group {one} is listed before group {other}, which is the same number, and its '{name}' remains"
-        yield trial_finding("grouped", shape, says, done, after)
+        says = f"{what}: group {one} is listed before group {other}, and its '{name}' remains"
+        yield trial_finding("grouped", what, says, done, after)
 
 
 def _group(group: float | None) -> str:
