@@ -365,9 +365,8 @@ class Resource:
     resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of it,
     `normalize`: how values are changed before they are stored. `restrict`: a record that others refer to cannot be
     deleted. `ignore_case`: whether case of member names counts. `lookups` are templates of JSON values that may replace
-    a key, `{member}` a value of the record, `{reference/member}` of what it refers to. `payload` is where a shown
-    record has its payload, `created` and `modified` the times of its first and last write, `set_members` further ones.
-    `inferred`: no `x-` member names it.
+    a key, `{member}` a value of it, `{reference/member}` of what it refers to. `payload` is where it has its payload,
+    `created` and `modified` the times of its first and last write, `set_members` further ones. `inferred`: by no `x-`.
     """
 
     name: str

@@ -186,7 +186,40 @@ def joined_alone(server: Any) -> None:
         return real(own, type_, {**converter, "properties": dict(asked[:1])} if joined else converter)
 
 
+def freed_late(server: Any) -> None:
+    """Refuse what was unique of another record when the request began."""
+    del server
+    before: dict[tuple[str, tuple[Any, ...]], int] = {}
+
+    @around(Records, "begin")
+    def begin(real: Any, own: Records, commands: list[Command]) -> None:
+        before.clear()
+        before.update(own.kept)
+        real(own, commands)
+
+    @around(Records, "duplicates")
+    def duplicates(real: Any, own: Records, command: Command, *given: Any) -> Any:
+        now = dict(own.kept)
+        own.kept.update(before)
+        try:
+            return real(own, command, *given)
+        finally:
+            own.kept = now
+
+
+def grouped_unasked(server: Any) -> None:
+    """Run groups in order whenever something is said about order."""
+
+    @around(server, "do_import")
+    async def do_import(real: Any, request: Any, data: Any) -> Any:
+        said = "ordered" in request.query
+        url = request.rel_url.update_query(ordered="true") if said else request.rel_url
+        return await real(request.clone(rel_url=url), data)
+
+
 PATCHES = by_name(
+    freed_late,
+    grouped_unasked,
     joined_alone,
     nulls_unasked,
     entities_exact,

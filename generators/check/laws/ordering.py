@@ -14,7 +14,7 @@ from contracts.bulk.model import Resource
 from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.locations import put
 from contracts.schemas.equality import equivalent
-from contracts.syntax.text import short
+from contracts.syntax.text import as_list, short
 from generators.check.laws.metamorphic import invalid_cases, valid_cases
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
@@ -83,7 +83,7 @@ def _not_asked(context: SiteContext) -> Iterator[Finding]:
     """Change a record in a larger and in a smaller group, where no groups are asked for: items run as listed."""
     at = context.bulk.order.when or ""
     named = (one for one in context.operation.parameters if f"{one.where}:{one.name}" == at)
-    words = [word for one in named if one.schema is not None for word in one.schema.raw.get("enum", ())]
+    words = [word for one in named if one.schema is not None for word in as_list(one.schema.raw.get("enum"))]
     for more in ({}, *({at: word} for word in words if word not in {"true", True})) if at else ():
         what = f"groups run in order without being asked to ({more.get(at, 'nothing')})"
         yield from _judge_as_listed(context, 2, 1, what, SendOptions(unit=context.unit, more=more))
