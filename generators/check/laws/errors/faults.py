@@ -31,13 +31,13 @@ from generators.check.laws.errors.member_faults import Faulty, member_trials
 from generators.check.laws.errors.referred_faults import freed, lacking_trials, referred_trials, undone
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation
-from generators.check.trial_setup import Trial
+from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
 from generators.check.trials import TrialResult, perform, trial_finding
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, shape_at
 from generators.requests.envelope import SendOptions
-from generators.requests.options import job_setting_of, units_of
+from generators.requests.options import job_setting_of, stops_at_failure, units_of
 
 GROUPS: Final = 3
 
@@ -64,6 +64,7 @@ def errors(context: SiteContext) -> Iterator[Finding]:
         *named,
         freed,
         undone,
+        _behind_failure,
         refused_errors,
     )
     yield from run_each((*parts, _member_errors), lambda part: part(context))
@@ -102,6 +103,28 @@ def _in_groups(trial: Trial) -> Trial:
 def _require_told(bulk: Bulk) -> None:
     if not any(map(tells_errors, declared_outcomes(bulk))):
         raise NotApplicableError("it does not declare what failures are like")
+
+
+def _behind_failure(context: SiteContext) -> Iterator[Finding]:
+    """Let two items meet behind one that fails the whole request: the second is told as it is without that one."""
+    bulk, (right, wrong) = context.bulk, available_cases(context)
+    told = bulk.reply.outcomes
+    is_told = told is not None and bool(told.every) and "whole" in units_of(bulk) and not stops_at_failure(bulk)
+    if not (is_told and wrong and (bulk.order.run == "listed" or bulk.order.when)):
+        raise NotApplicableError("it does not declare that each item that is wrong is told, whatever fails before it")
+    yield from run_each(right, lambda case: _pair_behind(context, wrong[0], case))
+
+
+def _pair_behind(context: SiteContext, bad: ItemCase, case: ItemCase) -> Iterator[Finding]:
+    """Do so with two items on one record, or with one unique value. Raises NotApplicableError."""
+    trial = prepare_trial(context, [bad, case, replace(case, twin=1)])
+    if context.bulk.effect.version is None and case.existing and case.action != "delete":
+        raise NotApplicableError("two changes of a record do not meet")
+    options = SendOptions(unit="whole", targets=known_targets(context)[:1])
+    control, done = perform(trial, replace(options, order=[1, 2])), perform(trial, options)
+    if control.slots("failed") == [2] and done.slots("failed") == [0]:
+        says = f"a second {case.action} of one record is told as failed, and not behind an item that fails"
+        yield _finding(done, "not told behind a failure", says, control.view.exchange)
 
 
 def _member_errors(context: SiteContext) -> Iterator[Finding]:
