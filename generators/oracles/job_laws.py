@@ -145,6 +145,11 @@ def _steps(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
             says = f"the job counts {counts[-1]} steps, but lists {len(steps)}"
             yield view_finding("job-progress", view, "other number of steps", says, trace.polls[-1].exchange, asked)
             return
+        units = {"whole": 1, "item": len(view.request.items)}.get(view.request.unit or "", len(steps))
+        if len(steps) != units:
+            says = f"the job lists {len(steps)} steps of {units} units"
+            yield view_finding("job-progress", view, "steps are no units", says, asked)
+            return
         test = trace.declared.step_failed_if
         for step in steps if test is not None else ():
             told = find(step, places["outcomes"])

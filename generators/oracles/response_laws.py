@@ -20,7 +20,7 @@ from contracts.openapi.validation import parse_parameters, validate_response
 from contracts.schemas.equality import declared_part, key_text
 from contracts.schemas.schema_set import Schema
 from contracts.schemas.violations import Violation
-from contracts.syntax.text import is_text_or_number, short
+from contracts.syntax.text import is_text_or_number, parse_digits, short
 from generators.client.http import NoAnswerError
 from generators.oracles.findings import Finding, new_finding
 
@@ -31,6 +31,7 @@ REQUEST_TOO_LARGE: Final = frozenset(
     (408, 413, 414, 431)
 )  # what any server may say to a request that is too much for it
 TOO_MANY_REQUESTS: Final = 429  # RFC 6585, section 4
+NAMING_ACTIONS: Final = frozenset(("delete", "replace", "update"))  # of items that name a record that is there
 ARRAY_INDEX: Final = re.compile(r"/\d+")
 
 
@@ -139,7 +140,7 @@ def _surplus_outcomes(view: BulkExchange, report: OutcomeReport) -> Iterator[Fin
 
 
 def key(view: BulkExchange) -> Iterator[Finding]:
-    """Yield outcomes whose key is no key of the request, or occurs twice.
+    """Yield outcomes whose key is no key of the request, or occurs twice, and those that name another record.
 
     An outcome of an item that has no usable key may have one that its schema demands.
     """
@@ -154,6 +155,19 @@ def key(view: BulkExchange) -> Iterator[Finding]:
         if len(unkeyed) > len(keyless) and report.declared.key is not None:
             yield view_finding("key", view, "no key", f"outcome {unkeyed[0].place} is a failure without a key", report)
         yield from _repeated_keys(view, report)
+        yield from _other_records(view, report)
+
+
+def _other_records(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:
+    """Yield an outcome that names another record than the one that its item changes or deletes: keys are numbers."""
+    for entry in report.entries if len(view.bulk.effect.target) == 1 else ():
+        item = view.request.items[entry.items[0]] if len(entry.items) == 1 else None
+        if item is not None and item.action in NAMING_ACTIONS:
+            told, target = parse_digits(str(entry.id)), parse_digits(str(item.target))
+            if None not in {told, target} and told != target:
+                says = f"outcome {entry.place} names the record {short(entry.id)}, and its item {short(item.target)}"
+                yield view_finding("key", view, "another record is named", says, report)
+                return
 
 
 def _repeated_keys(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:

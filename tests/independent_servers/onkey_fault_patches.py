@@ -104,7 +104,69 @@ def converters_loose(server: Any) -> None:
         return fault
 
 
+def unseen_behind_failure(server: Any) -> None:
+    """Check what stands behind a failing record without doing it, where a request is undone as a whole."""
+    del server
+    failing: set[int] = set()
+
+    @around(Records, "begin")
+    def begin(real: Any, own: Records, commands: list[Command]) -> None:
+        failing.discard(id(own))
+        real(own, commands)
+
+    @around(Records, "attempt")
+    def attempt(real: Any, own: Records, command: Command, *, atomic: bool) -> list[Message]:
+        start = len(own.undo)
+        told: list[Message] = real(own, command, atomic=atomic)
+        for key, old in reversed(own.undo[start:] if atomic and id(own) in failing else []):
+            own.set(own.all.get(key), old)
+        failing.update({id(own)} if any(one["severity"] == "error" for one in told) else ())
+        return told
+
+
+def whole_in_steps(server: Any) -> None:
+    """List a step for each message of a request that is undone as a whole."""
+
+    @around(server, "steps")
+    def steps(real: Any, task: Any) -> list[tuple[int, list[Message]]]:
+        shown: list[tuple[int, list[Message]]] = real(task)
+        split = len(shown) == 1 and len(shown[0][1]) > 1
+        return [(shown[0][0] + n, [one]) for n, one in enumerate(shown[0][1])] if split else shown
+
+    @around(server, "shown_task")
+    def shown_task(real: Any, task: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = real(task)
+        shown["properties"]["stepCount"] = count = len(server.steps(task))
+        done = shown["properties"]["status"] == "Completed"
+        shown["properties"]["completedStepCount"] = count if done else 0
+        return shown
+
+
+def failed_imports_nameless(server: Any) -> None:
+    """Leave out which record an import failed to change or delete."""
+    del server
+
+    @around(Records, "tell")
+    def tell(real: Any, own: Records, command: Command, fault: Fault, id_: int | None) -> Message:
+        told: Message = real(own, command, fault, id_ if command.user is None else None)
+        return told
+
+
+def imports_name_next(server: Any) -> None:
+    """Name the record behind the one that an import changed."""
+    del server
+
+    @around(Records, "success")
+    def success(real: Any, own: Records, command: Command, action: str, done: int) -> list[Message]:
+        told: list[Message] = real(own, command, action, done + (bool(command.user) and action == "update"))
+        return told
+
+
 PATCHES = by_name(
+    unseen_behind_failure,
+    whole_in_steps,
+    failed_imports_nameless,
+    imports_name_next,
     missing_told_first,
     reference_as_text,
     weight_of_yes,

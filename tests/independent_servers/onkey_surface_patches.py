@@ -82,6 +82,19 @@ def unselected_unordered(server: Any) -> None:
         return reply
 
 
+def group_exact(server: Any) -> None:
+    """Know `groupOrder` in this spelling alone."""
+    del server
+
+    @around(requests, "imports")
+    def imports(real: Any, body: Any, limit: int) -> Any:
+        for item in body if isinstance(body, list) else ():
+            for name in [*item] if isinstance(item, dict) else ():
+                if name.lower() == "grouporder" and name != "groupOrder":
+                    del item[name]
+        return real(body, limit)
+
+
 def plus_is_blank(server: Any) -> None:
     """Read a plus in a filter as a blank."""
     del server
@@ -283,6 +296,7 @@ PATCHES = by_name(
     unsigned_numbers,
     joker_in_texts,
     unselected_unordered,
+    group_exact,
     plus_is_blank,
     texts_unordered,
     references_as_texts,

@@ -38,6 +38,7 @@ BUGS = {
         "wrong-word",
     ),
     ("onkey", "errors"): (
+        "unseen-behind-failure",
         "children-unprotected",
         "trades-unprotected",
         "gone-referrers",
@@ -245,8 +246,10 @@ BUGS = {
         "merge-takes-id",
         "text-ids-unknown",
     ),
+    ("onkey", "key"): ("imports-name-next",),
     ("onkey", "grouped"): (
         "grouped-unasked",
+        "group-exact",
         "groups-of-numbers-first",
         "groups-as-integers",
         "many-groups",
@@ -283,6 +286,7 @@ BUGS = {
         "steps-of-next",
         "steps-once",
         "valid-though-failed",
+        "whole-in-steps",
     ),
     ("genero", "keys"): ("constructor-lost", "path-split-late", "plus-as-blank", "twice-folded"),
     ("genero", "methods"): ("allow-missing", "words-are-keys"),

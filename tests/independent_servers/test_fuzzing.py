@@ -37,6 +37,7 @@ BUGS = [
     ("onkey", "cancel-keeps-first"),
     ("onkey", "cancelled-count"),
     ("onkey", "deletion-unchecked"),
+    ("onkey", "failed-imports-nameless"),
     ("onkey", "import-unchecked"),
     ("onkey", "lookup-custom-last"),
     ("onkey", "lookup-loose"),

@@ -59,6 +59,9 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
             yield from _many_groups(context)
         with suppress(NotApplicableError):
             yield from _same_record_changed(context, *TEXT_GROUPS[:2], beside=TEXT_GROUPS[2])
+        if context.bulk.items.ignore_case:
+            with suppress(NotApplicableError):
+                yield from _same_record_changed(context, *GROUP_PAIRS[0], swaps=True)
         for pair in EQUAL_GROUPS:
             with suppress(NotApplicableError):
                 yield from _equal_groups(context, *pair)
@@ -128,17 +131,26 @@ def _is_possible(
 
 
 def _same_record_changed(
-    context: SiteContext, small: float, large: float | None, as_job: str | None = None, beside: str | None = None
+    context: SiteContext,
+    small: float,
+    large: float | None,
+    as_job: str | None = None,
+    *,
+    beside: str | None = None,
+    swaps: bool = False,
 ) -> Iterator[Finding]:
     """Change one member in both groups and a second one in the smaller: the larger group's change must remain.
 
-    `beside` is the group of another item, if any.
+    `beside` is the group of another item, if any. With `swaps` the names of the items' own members are in another case.
     """
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
     first = ItemCase(action=action, existing=True, group=small, variant="wide")
     cases = [first, ItemCase(action=action, existing=True, group=large, twin=0)]
     more = [] if beside is None else [ItemCase(action=action, existing=True, group=beside)]
     trial = _with_successive_versions(prepare_trial(context, [*cases, *more]))
+    if swaps:
+        named = [{name.swapcase(): value for name, value in one.raw.items()} for one in trial.items]
+        trial.items[:] = [replace(one, raw=raw) for one, raw in zip(trial.items, named, strict=True)]
     done = perform(
         trial, SendOptions(unit=context.unit, grouped=True, order=[1, 0, 2][: len(trial.items)], as_job=as_job)
     )
