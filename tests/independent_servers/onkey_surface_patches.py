@@ -291,7 +291,33 @@ def cancelled_runs(server: Any) -> None:
         return answer(server.shown_task(task), "application/vnd.onkey.entity+json")
 
 
+def fetched_anyway(server: Any, status: int) -> None:
+    """Hand out a token where the request for it is to be refused with a status."""
+
+    @around(server, "fetch_token")
+    async def fetch_token(real: Any, request: web.Request) -> web.Response:
+        try:
+            reply: web.Response = await real(request)
+        except Refused as refused:
+            if refused.status != status:
+                raise
+            reply = answer({"access_token": "any", "token_type": "Bearer", "expires_in": 60}, "application/json")
+        return reply
+
+
+def grants_of_any_kind(server: Any) -> None:
+    """Hand out a token for forms of any shape."""
+    fetched_anyway(server, 400)
+
+
+def secrets_unread(server: Any) -> None:
+    """Hand out a token whatever the secret is."""
+    fetched_anyway(server, 401)
+
+
 PATCHES = by_name(
+    grants_of_any_kind,
+    secrets_unread,
     whole_numbers,
     unsigned_numbers,
     joker_in_texts,

@@ -100,6 +100,7 @@ BUGS = {
     ),
     ("onkey", "malformed"): (
         "first-media-type",
+        "grants-of-any-kind",
         "any-media-type",
         "any-vendor-type",
         "bad-bytes-crash",
@@ -321,6 +322,7 @@ BUGS = {
         "token-folded",
         "wrong-challenge",
     ),
+    ("onkey", "credentials"): ("secrets-unread",),
     ("genero", "fan-out"): ("problem-twice",),
     ("genero", "quota"): ("fetches-uncounted", "refusal-ends-tokens"),
     ("genero", "expiry"): ("one-token",),

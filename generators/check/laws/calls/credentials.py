@@ -53,7 +53,7 @@ class Attempt:
 def needs_credentials(contract: Contract, operation: Operation) -> bool:
     """Say whether an operation asks for credentials, refuses some that are declared, or hands out tokens."""
     if not operation.security:
-        return issues_tokens(contract, operation)
+        return issues_tokens(contract, operation) or _takes_secrets(operation)
     return all(operation.security) or any(one.refused and one.auth for one in contract.clients)
 
 
@@ -131,20 +131,21 @@ def _judged(contract: Contract, operation: Operation, attempt: Attempt, exchange
 
 def _token_requests(session: Session, operation: Operation) -> Iterator[Finding]:
     """Ask for tokens with secrets that are almost right (RFC 6749, 5.2), and use those of clients with limits."""
-    call = specimen_or_request(session, next(guarded(session.contract, operation))).request
-    if session.probe(with_token(call, UNKNOWN)).response.status != UNAUTHORIZED:
+    target = next(guarded(session.contract, operation), None)
+    call = specimen_or_request(session, target).request if target is not None else None
+    if call is not None and session.probe(with_token(call, UNKNOWN)).response.status != UNAUTHORIZED:
         raise NotApplicableError("tokens that nobody has are not refused")
     request = specimen_or_request(session, operation).request
     own = _forms(operation)[-1]  # the last example: the law on quotas uses up the tokens of the first
     is_form = essence(request.headers.get("Content-Type")) == FORM
     form = {**dict(parse_qsl(request.body.decode())), **own} if is_form else {}
-    for what, secret in similar_credentials(str(form.get("client_secret", ""))).items():
-        sent = replace(request, body=urlencode({**form, "client_secret": secret}).encode())
-        yield from _judged(
-            session.contract, operation, Attempt(what=f"the secret {what}", request=sent), session.probe(sent)
-        )
-    for one in session.contract.clients:
-        if one.auth and one.refused is None:
+    secrets = similar_credentials(str(form.get("client_secret", "")))
+    wrong = {f"the secret {what}": {"client_secret": secret} for what, secret in secrets.items()}
+    for what, fields in {**wrong, "an id that nobody has": {"client_id": UNKNOWN}}.items():
+        sent = replace(request, body=urlencode({**form, **fields}).encode())
+        yield from _judged(session.contract, operation, Attempt(what=what, request=sent), session.probe(sent))
+    for one in session.contract.clients if call is not None else ():
+        if call is not None and one.auth and one.refused is None:
             yield from _limits_of_token(session, operation, one, call)
 
 
@@ -179,6 +180,11 @@ def _forms(operation: Operation) -> list[Mapping[str, object]]:
     """Return the examples of an operation's forms, and one of no form in front."""
     content = operation.body.content if operation.body is not None else ()
     return [{}, *(one for media in content for one in map(as_mapping, media.examples.values()))]
+
+
+def _takes_secrets(operation: Operation) -> bool:
+    """Say whether an operation takes the secret of a client in a form, and declares how it refuses a wrong one."""
+    return str(UNAUTHORIZED) in operation.responses and any("client_secret" in one for one in _forms(operation))
 
 
 def issues_tokens(contract: Contract, operation: Operation) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
@@ -242,13 +242,21 @@ def _other_media_types(session: Session, operation: Operation, request: Request)
 
 
 def _other_forms(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
-    """Yield a form under media types that are not declared, and as JSON."""
+    """Yield a form under media types that are not declared, and as JSON, and what its schema excludes as a form."""
     yield from (one for one in _other_media_types(session, operation, request) if one.must)
     content = operation.body.content if operation.body is not None else ()
     shown = [one for media in content for one in media.examples.values()][-1:]  # the law on quotas uses up the first
     form = {**dict(parse_qsl(request.body.decode())), **(as_mapping(shown[0]) if shown else {})}
     sent = _of_type(replace(request, body=orjson.dumps(form)), "application/json")
     yield Variant(kind="media type", what="a form that is written as JSON", request=sent, must=True)
+    schema = content[0].schema if content and declares_refusal(operation) else None
+    for name in () if schema is None else form:
+        others = {f"without {name}": {one: form[one] for one in form if one != name}}
+        others |= {f"whose {name} is another word": {**form, name: "bulkproof"}}
+        for what, fields in others.items():
+            if schema is not None and not schema.is_valid(fields):
+                wrong = replace(request, body=urlencode(fields).encode())
+                yield Variant(kind="form", what=f"a form {what}", request=wrong, must=True)
 
 
 def _of_type(request: Request, media_type: str) -> Request:
