@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -162,7 +163,37 @@ def imports_name_next(server: Any) -> None:
         return told
 
 
+def pairs_half_told(server: Any) -> None:
+    """Tell the first property alone where two are unique together."""
+    del server
+
+    @around(Records, "duplicates")
+    def duplicates(real: Any, *given: Any) -> list[Fault]:
+        return [replace(one, paths=one.paths[:1]) for one in real(*given)]
+
+
+def pairs_turned(server: Any) -> None:
+    """Tell the values of two properties that are unique together the other way round."""
+    del server
+
+    @around(Records, "duplicates")
+    def duplicates(real: Any, *given: Any) -> list[Fault]:
+        return [replace(one, text=re.sub(r"'(\d+), (\d+)'", r"'\2, \1'", one.text)) for one in real(*given)]
+
+
+def pointers_of_next_operation(server: Any) -> None:
+    """Point at the operation behind the one that is wrong."""
+    del server
+
+    @around(requests.Reader, "refuse")
+    def refuse(real: Any, own: Any, text: str, pointer: str) -> None:
+        real(own, text, re.sub(r"/operations/(\d+)", lambda at: f"/operations/{int(at[1]) + 1}", pointer))
+
+
 PATCHES = by_name(
+    pairs_half_told,
+    pairs_turned,
+    pointers_of_next_operation,
     unseen_behind_failure,
     whole_in_steps,
     failed_imports_nameless,

@@ -38,6 +38,9 @@ BUGS = {
         "wrong-word",
     ),
     ("onkey", "errors"): (
+        "pairs-half-told",
+        "pairs-turned",
+        "pointers-of-next-operation",
         "unseen-behind-failure",
         "children-unprotected",
         "trades-unprotected",

@@ -149,10 +149,11 @@ def _filled(template: str, key: object, fault: KnownFault) -> str:
 def unnamed_fact(declared: Outcomes, fault: KnownFault, text: object, member: str) -> str | None:
     """Return the first declared fact that a text does not name in its place, None when it names all that are known."""
     facts, at = {**fault.facts, "member": member if fault.member else None}, 0
-    for name in declared.names.get(fault.kind, ()):
-        if facts.get(name) is None:
+    named = ((name, facts.get(name)) for name in declared.names.get(fault.kind, ()))
+    for name, fact in ((name, one) for name, some in named for one in (some if isinstance(some, tuple) else [some])):
+        if fact is None:
             continue
-        word = re.escape(str(facts[name]))
+        word = re.escape(str(fact))
         found = re.compile(rf"(?<![0-9A-Za-z]){word}(?![0-9A-Za-z])").search(str(text), at)
         if found is None:
             return name

@@ -28,7 +28,13 @@ from generators.check.laws.errors.fault_order import (
 )
 from generators.check.laws.errors.faulty_items import faulty_trial
 from generators.check.laws.errors.member_faults import Faulty, member_trials
-from generators.check.laws.errors.referred_faults import freed, lacking_trials, referred_trials, undone
+from generators.check.laws.errors.referred_faults import (
+    freed,
+    lacking_trials,
+    pair_trials,
+    referred_trials,
+    undone,
+)
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
@@ -44,11 +50,12 @@ GROUPS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldFault:
-    """What an entry tells of a failure: a code, the members that it names, a text."""
+    """What an entry tells of a failure: a code, the members that it names, a text; whether it can name several."""
 
     code: object
     members: tuple[str, ...]
     text: object
+    is_listing: bool = False
 
 
 def tells_errors(declared: Outcomes | None) -> bool:
@@ -58,7 +65,7 @@ def tells_errors(declared: Outcomes | None) -> bool:
 
 def errors(context: SiteContext) -> Iterator[Finding]:
     """Judge what is told of items that fail by themselves, and of items that have the whole request refused."""
-    named = [partial(_reference_errors, one) for one in (referred_trials, lacking_trials)]
+    named = [partial(_reference_errors, one) for one in (referred_trials, lacking_trials, pair_trials)]
     parts: Sequence[Callable[[SiteContext], Iterator[Finding]]] = (
         _failed_errors,
         *named,
@@ -211,7 +218,7 @@ def told_fault(declared: Outcomes, raw: object, error: object) -> ToldFault:
     named = find(raw, declared.members) if declared.members is not None else ABSENT
     members = named if isinstance(named, list) else [] if named is ABSENT else [named]
     text = error if declared.message is None else find(raw, declared.message)
-    return ToldFault(code=error, members=tuple(map(str, members)), text=text)
+    return ToldFault(code=error, members=tuple(map(str, members)), text=text, is_listing=isinstance(named, list))
 
 
 def _judge_alone(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) -> Iterator[Finding]:
@@ -269,6 +276,9 @@ def _difference(trial: Trial, declared: Outcomes, fault: KnownFault, told: ToldF
         return 3 - named, shape, f"the {fault} is told with {short(told.code)}, but {short(code)} is declared"
     if fault.member and declared.members is not None and member not in told.members:
         return 2, f"{fault.kind} names another member", f"the {fault} is told of {short(list(told.members))}"
+    others = {_written(trial, declared, one) for one in _members_at_fault(trial, fault) if fault.member}
+    if told.is_listing and not others <= {*told.members}:
+        return 2, f"{fault.kind} names not all members", f"the {fault} is told of {short(list(told.members))} alone"
     fact = unnamed_fact(declared, fault, told.text, member)
     if fact is None:
         return None

@@ -2,7 +2,7 @@
 
 Begin with `referred_trials` and `freed`. How many refer to a record is a fact that a text may name: right for one, two
 and three. Once they are deleted, by the same request too, or undone, the record can be. `lacking_trials` are of records
-that lack a reference.
+that lack a reference, `pair_trials` of those with references that only one record may have.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.syntax.text import is_text_or_number
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.member_faults import Faulty
 from generators.check.records import CreatedRecord, create_records, new_record_members
@@ -86,6 +87,27 @@ def lacking_trials(context: SiteContext) -> Iterator[Faulty]:
         with suppress(NotApplicableError):
             for case in cases:
                 yield _lacking(replace(context, site=site), case, names)
+
+
+def pair_trials(context: SiteContext) -> Iterator[Faulty]:
+    """Yield trials of a new record with the unique pair of another one, references among it, and what is in use."""
+    for site in experiment_sites(context.session, context.operation):
+        groups = [one for one in site.resource.unique if len(one) > 1 and set(one) & site.resource.references.keys()]
+        case = next((one for one in possible_cases(context.bulk) if not one.existing and not one.defect), None)
+        with suppress(NotApplicableError):
+            if case is not None and groups:
+                yield _paired(replace(context, site=site), case, groups[0])
+
+
+def _paired(context: SiteContext, case: ItemCase, group: Sequence[str]) -> Faulty:
+    """Return a trial of one new record that has the values of another one in a unique group, and its fault."""
+    trial = prepare_trial(context, [case])
+    known = _created(context.session, context.site, trial.names, [{}])[0]
+    values = {name: known.members.get(name) for name in group}
+    trial.items[0] = trial.with_members(trial.items[0], {**trial.items[0].content.values, **values})
+    if not fits_request(trial, case, trial.items[0].raw) or not all(map(is_text_or_number, values.values())):
+        raise NotApplicableError("no item has what is unique of another record")
+    return trial, {0: [KnownFault(kind="duplicate", member=group[0], facts={"value": tuple(values.values())})]}
 
 
 def _lacking(context: SiteContext, case: ItemCase, names: Sequence[str]) -> Faulty:

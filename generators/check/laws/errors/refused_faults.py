@@ -6,6 +6,7 @@ Begin with `refused_errors`.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -70,7 +71,8 @@ def refused_errors(context: SiteContext) -> Iterator[Finding]:
                 yield one
     yield from left.values()
     for site in experiment_sites(context.session, context.operation)[:MAX_KINDS]:
-        yield from _many_faults(replace(context, site=site))
+        with suppress(NotApplicableError):
+            yield from _many_faults(replace(context, site=site))
     yield from _accepted_types(context)
     yield from _pointed(context)
     yield from _repeated(context)
@@ -198,6 +200,18 @@ def _accepted_types(context: SiteContext) -> Iterator[Finding]:
                 told.add(what)
                 says = f"an item is accepted, although of '{what}' {mutation.says}"
                 yield trial_finding("errors", f"another type of {what} is accepted", says, exchange)
+            elif exchange.response.status == context.bulk.guard.refuse["malformedItem"]:
+                told.update({what} if any(found := [*_all_astray(context, exchange, mutation.pointer)]) else ())
+                yield from found
+
+
+def _all_astray(context: SiteContext, exchange: Exchange, inner: str) -> Iterator[Finding]:
+    """Yield when no fault of a refusal is told where the one of its only item is."""
+    declared, right = context.bulk.guard.faults, f"{_base(context, exchange)}/0{inner}"
+    told = [str(find(one, declared.get("pointer", ""))) for one in as_list(find(exchange.response.data, declared["at"]))]
+    if "pointer" in declared and told and not any(_is_related(one, right) for one in told):
+        says = f"a fault is told at {short(told[0])}, but what is wrong is at {right}"
+        yield trial_finding("errors", "refusal points elsewhere", says, exchange)
 
 
 def _wrong_lookups(trial: Trial) -> Iterator[tuple[str, Mutation]]:
@@ -235,7 +249,7 @@ def _wrong_items(trial: Trial) -> Iterator[tuple[str, Mutation]]:
     for name, schema in {**own, **schemas}.items():
         for one in invalid_variants(schema, raw[name], Random(name), keywords=("type",)):
             if not one.pointer:
-                yield name, replace(one, value={**raw, name: one.value})
+                yield name, replace(one, value={**raw, name: one.value}, pointer=f"/{escape(name)}")
 
 
 def _findings(context: SiteContext, wrong: Sequence[int]) -> Iterator[Finding]:
