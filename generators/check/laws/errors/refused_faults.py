@@ -208,7 +208,9 @@ def _accepted_types(context: SiteContext) -> Iterator[Finding]:
 def _all_astray(context: SiteContext, exchange: Exchange, inner: str) -> Iterator[Finding]:
     """Yield when no fault of a refusal is told where the one of its only item is."""
     declared, right = context.bulk.guard.faults, f"{_base(context, exchange)}/0{inner}"
-    told = [str(find(one, declared.get("pointer", ""))) for one in as_list(find(exchange.response.data, declared["at"]))]
+    told = [
+        str(find(one, declared.get("pointer", ""))) for one in as_list(find(exchange.response.data, declared["at"]))
+    ]
     if "pointer" in declared and told and not any(_is_related(one, right) for one in told):
         says = f"a fault is told at {short(told[0])}, but what is wrong is at {right}"
         yield trial_finding("errors", "refusal points elsewhere", says, exchange)
