@@ -13,7 +13,7 @@ import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
 from onkey_types import Command, Message, Refused, malformed
-from onkey_web import answer, in_background, window
+from onkey_web import ENTITIES, answer, in_background, window
 from patching import around, by_name
 
 MAIN: Any = sys.modules["__main__"]
@@ -315,7 +315,41 @@ def secrets_unread(server: Any) -> None:
     fetched_anyway(server, 401)
 
 
+def match_path_for_all(server: Any) -> None:
+    """Have the path of match updates for every resource, also for those that have none."""
+
+    @around(server, "record_routes")
+    def record_routes(real: Any, data: Any, type_: Any, rest: list[str]) -> Any:
+        found = real(data, type_, rest)
+        return {} if found is None and rest == ["matchbatch"] else found
+
+
+def nulls_unlisted(server: Any) -> None:
+    """Leave out of lists what has no value."""
+
+    @around(server, "list_records")
+    async def list_records(real: Any, request: web.Request, *given: Any) -> web.Response:
+        reply: web.Response = await real(request, *given)
+        shown = json.loads(reply.body or b"[]") if "$select" not in request.query else []
+        for one in shown:
+            one["properties"] = {name: value for name, value in one["properties"].items() if value is not None}
+        return answer(shown, ENTITIES) if shown else reply
+
+
+def cancelled_invalid(server: Any) -> None:
+    """Call a task that was cancelled invalid."""
+
+    @around(server, "shown_task")
+    def shown_task(real: Any, task: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = real(task)
+        shown["properties"]["isValid"] &= task.status != "Cancelled"
+        return shown
+
+
 PATCHES = by_name(
+    match_path_for_all,
+    nulls_unlisted,
+    cancelled_invalid,
     grants_of_any_kind,
     secrets_unread,
     whole_numbers,

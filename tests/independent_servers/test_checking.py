@@ -168,6 +168,7 @@ BUGS = {
     ("genero", "boundary"): ("largest-page-short", "thousandth-lost"),
     ("onkey", "listing"): ("skip-unsorted", "top-default-ten", "top-zero-all"),
     ("onkey", "filter"): (
+        "nulls-unlisted",
         "filter-after-skip",
         "joker-in-texts",
         "unselected-unordered",
@@ -294,7 +295,7 @@ BUGS = {
     ),
     ("genero", "keys"): ("constructor-lost", "path-split-late", "plus-as-blank", "twice-folded"),
     ("genero", "methods"): ("allow-missing", "words-are-keys"),
-    ("onkey", "methods"): ("allow-of-all", "allow-of-first", "method-unpointed"),
+    ("onkey", "methods"): ("allow-of-all", "allow-of-first", "match-path-for-all", "method-unpointed"),
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded", "put-folded"),
     ("onkey", "words"): (
         "entities-exact",

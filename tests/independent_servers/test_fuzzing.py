@@ -36,6 +36,7 @@ BUGS = [
     ("onkey", "accepted-told"),
     ("onkey", "cancel-keeps-first"),
     ("onkey", "cancelled-count"),
+    ("onkey", "cancelled-invalid"),
     ("onkey", "deletion-unchecked"),
     ("onkey", "failed-imports-nameless"),
     ("onkey", "import-unchecked"),

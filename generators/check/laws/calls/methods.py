@@ -2,17 +2,20 @@
 
 Begin with `methods`. The status 405 and the field `Allow` are RFC 9110, 15.5.6 and 10.2.1. Whether a method is refused,
 and with which status, is not judged: a server may have more methods than its document. DELETE is never tried. A word
-of `x-reserved` is no record's key: a path that ends with one has the methods of what begins with it, or none.
+of `x-reserved` is no record's key: a path that ends with one has the methods of what begins with it, or none. Where
+the words of a variable leave out what another path with a variable of this name has, there is no such path: 404.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Final
 
 from contracts.messages import Exchange, Headers, Request
 from contracts.openapi.model import Contract, NoRoute, Operation
 from contracts.openapi.routing import last_segment_variable
 from contracts.openapi.validation import validate_response
+from contracts.syntax.text import as_list
 from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
@@ -36,12 +39,34 @@ def methods(session: Session, operation: Operation) -> Iterator[Finding]:
     answers = [session.probe(replace(request, method=one)) for one in undeclared]
     reserved = list(map(session.probe, _reserved(session, operation)))
     refused = [one for one in (*answers, *reserved) if one.response.status == NOT_ALLOWED]
-    if not refused and not reserved:
+    absent = list(map(session.probe, _absent(session, operation)))
+    if not refused and not reserved and not absent:
         raise NotApplicableError("no method is refused with 405")
     for exchange in refused:
         yield from _judged(session, operation, exchange)
     for exchange in reserved:
         yield from _of_no_record(operation, exchange)
+    for exchange in absent:
+        if exchange.response.status in {200, NOT_ALLOWED}:
+            says = f"GET {exchange.request.path}, which is no path, is answered with {exchange.response.status}"
+            yield _finding(operation, "a path that is none", says, exchange)
+            return
+
+
+def _absent(session: Session, operation: Operation) -> Iterator[Request]:
+    """Yield reads at paths that end with a reserved word, and whose other words belong to paths of other operations."""
+    own = {one.name for one in operation.parameters if one.where == "path"}
+    words: dict[str, dict[str, None]] = {}
+    for one in (it for other in session.contract.operations for it in other.parameters if it.where == "path"):
+        enum = as_list(one.schema.raw.get("enum")) if one.schema is not None and one.name in own else []
+        words.setdefault(one.name, {}).update(dict.fromkeys(map(str, enum)))
+    choices = [[(name, word) for word in some] for name, some in words.items() if some]
+    is_reserved = operation.path.rpartition("/")[2] in session.contract.reserved
+    for chosen in product(*choices) if is_reserved and choices else ():
+        request = replace(draft(operation, {**session.given, **dict(chosen)}).request(), headers=Headers(), body=b"")
+        found = session.router.match("GET", request.path)
+        if isinstance(found, NoRoute) and found.allow is None:
+            yield replace(request, method="GET")
 
 
 def _reserved(session: Session, operation: Operation) -> Iterator[Request]:

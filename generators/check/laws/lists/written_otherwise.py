@@ -102,7 +102,17 @@ def written_otherwise(context: SiteContext) -> Iterator[Finding]:
     exchange, shown = trial.ask(trial.own())
     if not {one.key for one in trial.rows} <= {*(shown or ())}:
         raise NotApplicableError(f"records are not found by their texts ({exchange.response.status})")
-    parts = (_windows, _orders_of_texts, _references, _names, _times, _rising, _joined_selection, _like_reads)
+    parts = (
+        _windows,
+        _orders_of_texts,
+        _references,
+        _names,
+        _times,
+        _rising,
+        _joined_selection,
+        _like_reads,
+        _unselected,
+    )
     yield from run_each(parts, lambda part: part(trial))
 
 
@@ -307,6 +317,21 @@ def _difference(trial: _Trial, pairs: Sequence[tuple[str, str]]) -> tuple[str, t
     told, mine = (dict(leaves(one, "")) for one in (before.response.data, bodies[first]))
     at = next((at for at in sorted(told.keys() | mine.keys()) if told.get(at) != mine.get(at)), None)
     return None if at is None else (at, (before, exchange))
+
+
+def _unselected(trial: _Trial) -> Iterator[Finding]:
+    """List records without a choice of members: they show those that single reads show."""
+    if trial.rules.select is None or "read" not in trial.site.operations:
+        raise NotApplicableError("no choice of members is declared, or no record is read alone")
+    read, key = trial.site.reader.members, trial.rows[0].key
+    exchange, shown = trial.ask(trial.own())
+    alone = trial.context.session.probe(record_request(trial.site, "read", key=key).request())
+    bodies = dict(zip(shown or (), listed_records(exchange.response.data) or (), strict=False))
+    told = read(alone.response.data) if alone.response.status in SUCCESS_STATUS and key in bodies else {}
+    lost = [name for name in told if name not in read(bodies[key])]
+    if lost:
+        says = f"a list that nobody asks for some members alone leaves out '{lost[0]}', which a single read shows"
+        yield list_finding(trial.context, LAW, "a member is left out unasked", says, (alone, exchange))
 
 
 def _joined_selection(trial: _Trial) -> Iterator[Finding]:
