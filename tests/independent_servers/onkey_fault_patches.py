@@ -198,6 +198,86 @@ PATCHES = by_name(
     whole_in_steps,
     failed_imports_nameless,
     imports_name_next,
+def undone_to_last(server: Any) -> None:
+    """Undo the last change of each record alone."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        own.undo = list({one[0]: one for one in own.undo}.values())
+        real(own)
+
+
+def undone_unprotected(server: Any) -> None:
+    """Forget what a record refers to when its deletion is undone."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        back = [old for id_, old in own.undo if old is not None and id_ not in own.all]
+        real(own)
+        for one in back:
+            for target in own.targets(one):
+                own.referrers[target].discard(one.id)
+
+
+def cleared_reference_as_type(server: Any) -> None:
+    """Tell a reference that an update sets to null as a wrong type."""
+    del server
+
+    @around(Records, "empty")
+    def empty(real: Any, own: Records, path: str, its: Property, at: int, *, strict: bool) -> Fault:
+        fault: Fault = real(own, path, its, at, strict=strict)
+        return replace(fault, code="Sandbox_TypeMismatch", text=f"{{{path}}} must be a reference") if at == 0 else fault
+
+
+def converter_words_exact(server: Any) -> None:
+    """Read the words of converters with regard to case."""
+    del server
+
+    @around(requests, "converter_fault")
+    def converter_fault(real: Any, value: Any) -> str:
+        known = value.get("converter") == "ReferenceLookup" and value.get("type", "Code") in {"Code", "Custom"}
+        return str(real(value)) if known else "The converter is not known"
+
+
+def groups_unsigned(server: Any) -> None:
+    """Read groups without their signs."""
+    del server
+
+    @around(requests, "grouped")
+    def grouped(real: Any, commands: list[Command], **how: Any) -> Any:
+        plain = [None if one.group is None else str(one.group).removeprefix("-") for one in commands]
+        return real([replace(one, group=group) for one, group in zip(commands, plain, strict=True)], **how)
+
+
+def weights_rounded(server: Any) -> None:
+    """Store numbers with two decimals."""
+    del server
+
+    @around(Records, "value")
+    def value(real: Any, *given: Any, **how: Any) -> Any:
+        found = real(*given, **how)
+        return round(found, 2) if isinstance(found, float) else found
+
+
+def matches_once(server: Any) -> None:
+    """Change a record once that a match update names twice."""
+    del server
+
+    @around(requests, "matches")
+    def matches(real: Any, *given: Any) -> list[Command]:
+        return [*{one.target: one for one in real(*given)}.values()]
+
+
+PATCHES = by_name(
+    undone_to_last,
+    undone_unprotected,
+    cleared_reference_as_type,
+    converter_words_exact,
+    groups_unsigned,
+    weights_rounded,
+    matches_once,
     missing_told_first,
     reference_as_text,
     weight_of_yes,

@@ -42,6 +42,8 @@ BUGS = {
         "pairs-turned",
         "pointers-of-next-operation",
         "unseen-behind-failure",
+        "undone-unprotected",
+        "cleared-reference-as-type",
         "children-unprotected",
         "trades-unprotected",
         "gone-referrers",
@@ -149,6 +151,7 @@ BUGS = {
         "repeats-skipped",
     ),
     ("onkey", "exact"): (
+        "weights-rounded",
         "freed-late",
         "names-of-20",
         "pairs-at-creation",
@@ -216,6 +219,7 @@ BUGS = {
         "unknown-gets-task",
     ),
     ("onkey", "lookup"): (
+        "converter-words-exact",
         "joined-alone",
         "nulls-unasked",
         "codes-remembered",
@@ -253,6 +257,7 @@ BUGS = {
     ),
     ("onkey", "key"): ("imports-name-next",),
     ("onkey", "grouped"): (
+        "groups-unsigned",
         "grouped-unasked",
         "group-exact",
         "groups-of-numbers-first",

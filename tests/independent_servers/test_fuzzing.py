@@ -42,6 +42,7 @@ BUGS = [
     ("onkey", "import-unchecked"),
     ("onkey", "lookup-custom-last"),
     ("onkey", "lookup-loose"),
+    ("onkey", "matches-once"),
     ("onkey", "rollback-keeps-code"),
     ("onkey", "rollback-of-16"),
     ("onkey", "unknown-ignored"),

@@ -1,6 +1,7 @@
 """What is written again: by the same request, to a deleted record, and unique values of another one.
 
 Begin with `written_again` and `changed_to_taken`, of the law `exact`, and `created_again`, of the law `reuse`.
+`item_changing` is an item that changes some members of a record.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -182,7 +183,7 @@ def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: 
         raise NotApplicableError("a new record has nothing that must be unique")
     shared = {name: first[name] for name in group if name != member}
     known = create_records(session, site, [first, {**second, **shared}], trial.names)[1]
-    trial.items.append(_change(trial, case, known, {member: first[member]}))
+    trial.items.append(item_changing(trial, case, known, {member: first[member]}))
     done = perform(trial, SendOptions(unit=context.unit))
     alone = send_singly(trial, trial.items[0])[0] if single_operation(context, case) is not None else None
     is_alone = alone is not None and alone.response.status in SUCCESS_STATUS
@@ -209,8 +210,8 @@ def _judge_freed(context: SiteContext, member: str, case: ItemCase) -> Iterator[
         known = create_records(session, site, made, names)
         trial = Trial(context=context, names=names)
         fresh = {} if freeing.action == "delete" else {member: f"{made[0][member]}r"}
-        trial.items.append(_change(trial, freeing, known[0], fresh))
-        trial.items.append(replace(_change(trial, case, known[1], {member: made[0][member]}), slot=1))
+        trial.items.append(item_changing(trial, freeing, known[0], fresh))
+        trial.items.append(replace(item_changing(trial, case, known[1], {member: made[0][member]}), slot=1))
         done = perform(trial, SendOptions(unit=context.unit))
         if done.slots("done") == [0] and not done.refused:
             says = f"an item takes '{member}' of a record away, and the next one cannot give it to another record"
@@ -220,14 +221,14 @@ def _judge_freed(context: SiteContext, member: str, case: ItemCase) -> Iterator[
 def _judge_own(context: SiteContext, known: CreatedRecord, member: str, case: ItemCase) -> Iterator[Finding]:
     """Give a record the unique value that it has: nobody else has it."""
     trial = Trial(context=context, names=context.session.names())
-    trial.items.append(_change(trial, case, known, {member: known.members[member]}))
+    trial.items.append(item_changing(trial, case, known, {member: known.members[member]}))
     done = perform(trial, SendOptions(unit=context.unit))
     if done.refused or done.result(0) == "failed":
         says = f"'{member}' of a {context.resource.name} is written as it is, and is told as wrong"
         yield trial_finding(LAW, f"{case.action} to the own value fails", says, done)
 
 
-def _change(trial: Trial, case: ItemCase, known: CreatedRecord, members: Members) -> TrialItem:
+def item_changing(trial: Trial, case: ItemCase, known: CreatedRecord, members: Members) -> TrialItem:
     """Return an item that changes these members of a record. Raises NotApplicableError when no request can do so."""
     context = trial.context
     needed = {**known.members, **members} if case.action == "replace" else members

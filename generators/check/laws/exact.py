@@ -50,7 +50,7 @@ from generators.requests.single import Members
 
 LAW: Final = "exact"
 WORDS: Final = ("0", "false", "null", " ", "", "-1", "0.0", "1e3", "NaN", "undefined", "[]", "'", "%00", "é", "e\u0301")
-OTHERS: Final = (0, False, True, -0.5, 10**6)  # for what is no text
+OTHERS: Final = (0, False, True, -0.5, 10**6, 1234.56789)  # for what is no text
 LENGTHS: Final = (2000, 1000, 255, 200, 128, 100, 64, 50, 40, 36)  # of which the longest that is allowed is tried
 PAIR: Final = 2
 CHANGES: Final = 18  # of a record whose earlier versions are stated

@@ -323,16 +323,21 @@ def _with_target(trial: Trial, n: int, value: object) -> TrialItem:
 
 
 def _sent(trial: Trial) -> Iterator[tuple[TrialResult, Sequence[int]]]:
-    """Send items that fail by themselves in one request, others one by one; yield results with their slots."""
+    """Send items that fail by themselves in one request, others one by one; yield results with their slots.
+
+    What is refused together is sent one by one, too.
+    """
     unit, every, targets = trial.context.unit, range(len(trial.items)), known_targets(trial.context)[:1]
-    for slots in [every] if unit == "item" else [[slot] for slot in every]:
-        yield perform(trial, SendOptions(unit=unit, order=slots, targets=targets)), slots
+    done = perform(trial, SendOptions(unit=unit, targets=targets)) if unit == "item" else None
+    if done is not None and not (done.refused and len(every) > 1):
+        yield done, every
+        return
+    for slot in every:
+        yield perform(trial, SendOptions(unit=unit, order=[slot], targets=targets)), [slot]
 
 
 def _judge_outcomes(done: TrialResult, cases: Sequence[LookupCase], slots: Sequence[int]) -> Iterator[Finding]:
     results: Mapping[int, str] = {n: "failed" if done.refused else done.result(n) for n in slots}
-    if done.refused and len(slots) > 1:
-        raise NotApplicableError(f"a request with lookups is refused ({done.status})")
     for n, result in results.items():
         if cases[n].key is None and result == "done":
             yield trial_finding(

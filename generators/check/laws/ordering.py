@@ -26,7 +26,7 @@ from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
 from generators.requests.options import actions_of, job_setting_of, stops_at_failure, units_of
 
-GROUP_PAIRS: Final = ((1, 2), (9, 10), (1.25, 1.5), (3, None), (0, 1))
+GROUP_PAIRS: Final = ((1, 2), (9, 10), (1.25, 1.5), (3, None), (0, 1), (-2, -1))
 """The second pair sorts differently as numbers and as texts, the third as whole numbers; None is no group."""
 
 TEXT_GROUPS: Final = (10, 9, "a")  # the first is the smaller one beside a group that is no number
@@ -98,7 +98,7 @@ def _judge_as_listed(
     """Change a record in two groups: the second item is the later one."""
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
     first = ItemCase(action=action, existing=True, group=one, variant="wide")
-    trial = _with_successive_versions(
+    trial = with_successive_versions(
         prepare_trial(context, [first, ItemCase(action=action, existing=True, group=other, twin=0)])
     )
     done, late = perform(trial, options), trial.items[1].content.values
@@ -147,7 +147,7 @@ def _same_record_changed(
     first = ItemCase(action=action, existing=True, group=small, variant="wide")
     cases = [first, ItemCase(action=action, existing=True, group=large, twin=0)]
     more = [] if beside is None else [ItemCase(action=action, existing=True, group=beside)]
-    trial = _with_successive_versions(prepare_trial(context, [*cases, *more]))
+    trial = with_successive_versions(prepare_trial(context, [*cases, *more]))
     if swaps:
         named = [{name.swapcase(): value for name, value in one.raw.items()} for one in trial.items]
         trial.items[:] = [replace(one, raw=raw) for one, raw in zip(trial.items, named, strict=True)]
@@ -181,7 +181,7 @@ def _many_groups(context: SiteContext) -> Iterator[Finding]:
         for group in MANY_GROUPS
         for n in range(GROUP_SIZE)
     ]
-    trial = _with_successive_versions(prepare_trial(context, cases), by=GROUP_SIZE)
+    trial = with_successive_versions(prepare_trial(context, cases), by=GROUP_SIZE)
     order = sorted(range(count), key=lambda slot: (slot % GROUP_SIZE, -slot))
     done = perform(trial, SendOptions(unit=unit, grouped=True, order=order))
     if len(done.slots("done")) != count:
@@ -195,7 +195,7 @@ def _many_groups(context: SiteContext) -> Iterator[Finding]:
                 return
 
 
-def _with_successive_versions(trial: Trial, *, by: int = 1) -> Trial:
+def with_successive_versions(trial: Trial, *, by: int = 1) -> Trial:
     """Return the trial without versions; where they are required, an item states the result of the one `by` before."""
     version, schema = trial.context.bulk.effect.version, trial.context.spec.encoder.element
     for n, trial_item in enumerate(trial.items):

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final
 
 from contracts.bulk.normalisation import stored_forms
-from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import choose, put
 from contracts.exchange.preconditions import is_next
@@ -27,6 +26,7 @@ from generators.check.laws.metamorphic import (
     single_operation,
     valid_cases,
 )
+from generators.check.laws.ordering import with_successive_versions
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial, variant_cases
 from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
@@ -38,6 +38,7 @@ from generators.requests.options import actions_of, units_of
 
 VALID_ITEMS = 4  # around the failing one
 DEFAULT_LISTS: Final = (1, 2)  # also sent without a unit: there is something to roll back, whatever the failure
+CHANGING: Final = ("update", "upsert")
 UNLIKE_STORED: Final = (" Two Words  ", " aB ", "aB", " ab ", "ab ", 12.34567, 0.987654321)
 
 
@@ -54,10 +55,25 @@ def atomic(context: SiteContext) -> Iterator[Finding]:
                 after = stored_records(done, slots=_failed_group(trial), probe=True)
                 seen += sum(one.present is not None for one in after.values())
                 yield from _judge_rollback(trial, initial, after, done)
+    yield from _judge_changed_twice(context)
     if not failures:
         raise NotApplicableError("no unit failed, although some should")
     if not seen:
         raise NotApplicableError("it cannot be determined which records are stored")
+
+
+def _judge_changed_twice(context: SiteContext) -> Iterator[Finding]:
+    """Change one record twice, and let an item behind fail: the record is as it was before both."""
+    case = next((one for one in available_cases(context)[0] if one.existing and one.action in CHANGING), None)
+    if case is None or context.bulk.order.run == "any" or "duplicateTarget" in context.bulk.guard.refuse:
+        return
+    for unit in (one for one in units_of(context.bulk) if one == "whole"):
+        cases = [case, replace(case, twin=0), invalid_cases(context)[0]]
+        trial = with_successive_versions(prepare_trial(context, cases))
+        initial = snapshots_before(trial, [0])
+        done = perform(trial, SendOptions(unit=unit))
+        if done.refused or done.slots("failed"):
+            yield from _judge_rollback(trial, initial, stored_records(done, slots=[0], probe=True), done)
 
 
 def _atomic_units(context: SiteContext, *, with_default: bool) -> list[str | None]:
@@ -111,7 +127,7 @@ def stale_version(context: SiteContext) -> Iterator[Finding]:
     for action in actions:
         yield from _judge_stale_item(context, action)
         yield from _judge_future_version(context, action)
-    yield from _judge_repeated_version(context, actions[0])
+        yield from _judge_repeated_version(context, action)
     yield from old_versions(context, actions[0])
 
 
@@ -200,8 +216,7 @@ def _is_wrong_increment(before: Snapshot, after: Snapshot) -> bool:
 def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Finding]:
     """State one version in two items on one record, in a list that runs in order: the second is stale."""
     bulk = context.bulk
-    once = "duplicateTarget" in bulk.guard.refuse or names_target(bulk)
-    if bulk.order.run != "listed" or once or context.unit != "item":
+    if bulk.order.run == "any" or "duplicateTarget" in bulk.guard.refuse or context.unit != "item":
         return
     live = ItemCase(action=action, existing=True)
     trial = prepare_trial(context, [live, replace(live, twin=0)])

@@ -30,6 +30,7 @@ from generators.check.laws.errors.faulty_items import faulty_trial
 from generators.check.laws.errors.member_faults import Faulty, member_trials
 from generators.check.laws.errors.referred_faults import (
     freed,
+    kept,
     lacking_trials,
     pair_trials,
     referred_trials,
@@ -72,6 +73,7 @@ def errors(context: SiteContext) -> Iterator[Finding]:
         freed,
         undone,
         _behind_failure,
+        kept,
         refused_errors,
     )
     yield from run_each((*parts, _member_errors), lambda part: part(context))

@@ -14,10 +14,12 @@ from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.syntax.text import is_text_or_number
+from generators.check.laws.again import item_changing
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.member_faults import Faulty
 from generators.check.records import CreatedRecord, create_records, new_record_members
 from generators.check.trial_setup import (
+    WRITING_ACTIONS,
     ItemCase,
     Trial,
     available_cases,
@@ -83,9 +85,9 @@ def lacking_trials(context: SiteContext) -> Iterator[Faulty]:
         raise NotApplicableError("it does not declare what is told of a reference that is missing")
     for site in experiment_sites(context.session, context.operation):
         names = [name for name in site.resource.references if name in site.resource.required]
-        cases = [one for one in possible_cases(context.bulk) if not one.existing and not one.defect] if names else []
-        with suppress(NotApplicableError):
-            for case in cases:
+        cases = [one for one in possible_cases(context.bulk) if not one.defect and one.action in WRITING_ACTIONS]
+        for case in cases if names else ():
+            with suppress(NotApplicableError):
                 yield _lacking(replace(context, site=site), case, names)
 
 
@@ -111,15 +113,22 @@ def _paired(context: SiteContext, case: ItemCase, group: Sequence[str]) -> Fault
 
 
 def _lacking(context: SiteContext, case: ItemCase, names: Sequence[str]) -> Faulty:
-    """Return a trial of two items for each name, which leave it out and have null in its place, and their faults."""
-    trial = prepare_trial(context, [case] * (2 * len(names)))
-    faults = {n: [KnownFault(kind=LACKING, member=names[n // 2])] for n in range(len(trial.items))}
-    for n, one in enumerate(trial.items):
-        others = {name: value for name, value in one.content.values.items() if name != names[n // 2]}
-        trial.items[n] = trial.with_members(one, {**others, names[n // 2]: None} if n % 2 else others)
+    """Return a trial of items that have null in the place of each name, and new ones without it, and their faults."""
+    lacking = [*names, *names]
+    if case.existing:
+        trial = Trial(context=context, names=context.session.names())
+        known = _created(context.session, context.site, trial.names, [{} for _ in names])
+        pairs = enumerate(zip(known, names, strict=True))
+        trial.items = [replace(item_changing(trial, case, one, {name: None}), slot=n) for n, (one, name) in pairs]
+    else:
+        trial = prepare_trial(context, [case] * len(lacking))
+        for n, one in enumerate(trial.items):
+            others = {name: value for name, value in one.content.values.items() if name != lacking[n]}
+            members = {**others, lacking[n]: None} if n < len(names) else others
+            trial.items[n] = trial.with_members(one, members)
     if not all(fits_request(trial, case, one.raw) for one in trial.items):
         raise NotApplicableError("a record without its references has the whole request refused")
-    return trial, faults
+    return trial, {n: [KnownFault(kind=LACKING, member=lacking[n])] for n in range(len(trial.items))}
 
 
 def freed(context: SiteContext) -> Iterator[Finding]:
@@ -165,6 +174,29 @@ def undone(context: SiteContext) -> Iterator[Finding]:
     if first.response.status not in SUCCESS_STATUS and second.response.status in SUCCESS_STATUS:
         says = f"a {site.resource.name} is not deleted after the {context.resource.name} that refers to it was undone"
         yield trial_finding("errors", "an undone record counts as referring", says, done, first, second)
+
+
+def kept(context: SiteContext) -> Iterator[Finding]:
+    """Have the deletion of what refers to a record undone with its request: the record cannot be deleted."""
+    session, names = context.session, context.session.names()
+    unit = next((one for one in units_of(context.bulk) if one != "item"), "")
+    bad = next((one for one in available_cases(context)[1] if one.action == "delete"), None)
+    sites = experiment_sites(session, context.operation)
+    one = next((one for one in _referring(context) if one.other in sites and one.other != one.site), None)
+    if bad is None or one is None or not unit or "delete" not in one.site.operations:
+        raise NotApplicableError("no deletion of what refers to a record is undone with its request")
+    parent = _created(session, one.site, names, [{}])[0]
+    child = _created(session, one.other, names, [{one.member: parent.key}], "r")[0]
+    trial = prepare_trial(replace(context, site=one.other), [bad, bad])
+    trial.items[0] = trial_item(trial, 0, DELETION, child, fitting=True)
+    done = perform(trial, SendOptions(unit=unit))
+    if done.result(0) == "done":
+        raise NotApplicableError("a request is not undone as a whole")
+    request = write_request(one.site, "delete", {}, key=parent.key, version=parent.version).request()
+    exchange = session.send(request)
+    if exchange.response.status in SUCCESS_STATUS:
+        says = f"a {one.site.resource.name} is deleted after the deletion of what refers to it was undone"
+        yield trial_finding("errors", "what an undone deletion keeps is not protected", says, done, exchange)
 
 
 def _restricted(context: SiteContext) -> Iterator[tuple[RecordSite, str]]:
