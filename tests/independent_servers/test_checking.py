@@ -12,6 +12,7 @@ from mockserver.cli import main
 pytestmark = pytest.mark.slow
 
 BUGS = {
+    ("onkey", "atomic"): ("undone-to-last",),
     ("genero", "errors"): (
         "bare-pointers",
         "boolean-keys",
