@@ -190,14 +190,6 @@ def pointers_of_next_operation(server: Any) -> None:
         real(own, text, re.sub(r"/operations/(\d+)", lambda at: f"/operations/{int(at[1]) + 1}", pointer))
 
 
-PATCHES = by_name(
-    pairs_half_told,
-    pairs_turned,
-    pointers_of_next_operation,
-    unseen_behind_failure,
-    whole_in_steps,
-    failed_imports_nameless,
-    imports_name_next,
 def undone_to_last(server: Any) -> None:
     """Undo the last change of each record alone."""
     del server
@@ -278,6 +270,13 @@ PATCHES = by_name(
     groups_unsigned,
     weights_rounded,
     matches_once,
+    pairs_half_told,
+    pairs_turned,
+    pointers_of_next_operation,
+    unseen_behind_failure,
+    whole_in_steps,
+    failed_imports_nameless,
+    imports_name_next,
     missing_told_first,
     reference_as_text,
     weight_of_yes,
