@@ -282,4 +282,4 @@ def result(ref, record, problem):
 
 
 def _is_number(text):
-    return text.replace(".", "", 1).isdecimal()
+    return text.removeprefix("-").replace(".", "", 1).isdecimal()
