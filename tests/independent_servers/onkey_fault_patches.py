@@ -190,6 +190,25 @@ def pointers_of_next_operation(server: Any) -> None:
         real(own, text, re.sub(r"/operations/(\d+)", lambda at: f"/operations/{int(at[1]) + 1}", pointer))
 
 
+def merges_as_created(server: Any) -> None:
+    """Tell of each record that a merge writes as of a new one."""
+    del server
+
+    @around(Records, "success")
+    def success(real: Any, own: Records, command: Command, action: str, done: int) -> Any:
+        return real(own, command, "create" if command.action == "merge" else action, done)
+
+
+def trees_matched(server: Any) -> None:
+    """Let a match update set references that it must not set."""
+    del server
+
+    @around(Records, "value")
+    def value(real: Any, own: Records, command: Command, name: str, *given: Any, **how: Any) -> Any:
+        may = command.match and name == "permissionTreeId"
+        return real(own, replace(command, match=False) if may else command, name, *given, **how)
+
+
 def undone_to_last(server: Any) -> None:
     """Undo the last change of each record alone."""
     del server
@@ -263,6 +282,8 @@ def matches_once(server: Any) -> None:
 
 
 PATCHES = by_name(
+    merges_as_created,
+    trees_matched,
     undone_to_last,
     undone_unprotected,
     cleared_reference_as_type,

@@ -131,6 +131,15 @@ def joined_unselected(server: Any) -> None:
     read_as(lambda value, path: None if "_" in path else value, "$select")
 
 
+def third_order_ignored(server: Any) -> None:
+    """Put a list in order by two properties at most."""
+    del server
+
+    @around(okql, "ordered")
+    def ordered(real: Any, records: Any, type_: Any, text: str, *given: Any) -> Any:
+        return real(records, type_, ",".join(text.split(",")[:2]), *given)
+
+
 def names_exact(server: Any) -> None:
     """Read the names of properties in an order with regard to case."""
     del server
@@ -347,6 +356,7 @@ def cancelled_invalid(server: Any) -> None:
 
 
 PATCHES = by_name(
+    third_order_ignored,
     match_path_for_all,
     nulls_unlisted,
     cancelled_invalid,

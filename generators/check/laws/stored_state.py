@@ -324,6 +324,17 @@ def _judge_effects(
             yield from _judge_failed(trial, trial_item, done, one, other)
         elif result == "done":
             yield from _judge_done(trial, trial_item, done, one, other)
+            yield from _judge_word(trial_item, done, one)
+
+
+def _judge_word(trial_item: TrialItem, done: TrialResult, initial: Snapshot) -> Iterator[Finding]:
+    """Yield a success that is told by the word of another one."""
+    action, declared = trial_item.case.action, done.view.bulk.reply.outcomes
+    kind = "deleted" if action == "delete" else "updated" if initial.present else "created"
+    wanted, told = declared.codes.get(kind) if declared else None, done.outcomes[trial_item.slot].error
+    if wanted is not None and told != wanted:
+        says = f"a record is {kind} ({action}), which is told as {short(told)}, but {short(wanted)} is declared"
+        yield trial_finding(EFFECT, f"{kind} is told otherwise", says, done)
 
 
 def _judge_failed(

@@ -209,7 +209,7 @@ def certain(one: Filter, members: Mapping[str, object]) -> bool | None:
 
 
 def _orders(rules: ListRules, columns: FilterMembers) -> Iterator[tuple[tuple[str, bool], ...]]:
-    """Yield orders: by a number, rising and falling, and by a text with few values before it."""
+    """Yield orders: by a number, rising and falling, and by a text with few values before it, and a truth value."""
     falls = rules.sort is not None and rules.sort.descending is not None
     if columns.number is not None:
         yield ((columns.number, False),)
@@ -222,6 +222,9 @@ def _orders(rules: ListRules, columns: FilterMembers) -> Iterator[tuple[tuple[st
         yield ((group, False), (columns.number, False))
         if falls:
             yield from (((group, falling), (columns.number, not falling)) for falling in (False, True))
+    second = columns.group or columns.empty
+    if second is not None and columns.truth is not None and columns.number is not None:
+        yield ((columns.truth, False), (second, False), (columns.number, False))
 
 
 class _Selections:
