@@ -131,6 +131,24 @@ def joined_unselected(server: Any) -> None:
     read_as(lambda value, path: None if "_" in path else value, "$select")
 
 
+def lists_outlive_tasks(server: Any) -> None:
+    """Show lists as they were when a write was last carried out at once."""
+    kept: dict[tuple[int, str], web.Response] = {}
+
+    @around(server, "list_records")
+    async def list_records(real: Any, request: web.Request, data: Any, *given: Any) -> web.Response:
+        name = (id(data), str(request.rel_url))
+        if name not in kept:
+            kept[name] = await real(request, data, *given)
+        return web.Response(body=kept[name].body, content_type=kept[name].content_type)
+
+    @around(server, "execute")
+    def execute(real: Any, request: web.Request, *given: Any, **how: Any) -> Any:
+        if not in_background(request, server.has):
+            kept.clear()
+        return real(request, *given, **how)
+
+
 def third_order_ignored(server: Any) -> None:
     """Put a list in order by two properties at most."""
     del server
@@ -356,6 +374,7 @@ def cancelled_invalid(server: Any) -> None:
 
 
 PATCHES = by_name(
+    lists_outlive_tasks,
     third_order_ignored,
     match_path_for_all,
     nulls_unlisted,

@@ -172,7 +172,7 @@ BUGS = {
         "twin-of-64",
     ),
     ("genero", "boundary"): ("largest-page-short", "thousandth-lost"),
-    ("onkey", "listing"): ("skip-unsorted", "top-default-ten", "top-zero-all"),
+    ("onkey", "listing"): ("lists-outlive-tasks", "skip-unsorted", "top-default-ten", "top-zero-all"),
     ("onkey", "filter"): (
         "third-order-ignored",
         "nulls-unlisted",

@@ -43,6 +43,7 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.known_records import Names
+from generators.requests.options import job_setting_of
 from generators.requests.single import RecordSite, write_request
 
 LAW: Final = "listing"
@@ -75,11 +76,15 @@ def listing(context: SiteContext) -> Iterator[Finding]:
         yield from judge_whole(context, LAW, list(_page_probes(session, site, known)))
     yield from _judge_single_changes(context, known, names)
     yield from judge_whole(context, LAW, [])
+    as_job = None
     for operation in session.contract.operations:
         if operation.bulk is not None and operation.bulk.items.fan_out is None:
             writable = unsupported_reason(operation, groups=False) is None and site in known_sites(session, operation)
             if writable:
-                yield from _judge_bulk_changes(context, SiteContext(session=session, operation=operation, site=site))
+                own = SiteContext(session=session, operation=operation, site=site)
+                wishes = (None, job_setting_of(operation.bulk)) if as_job is None else (None,)
+                for as_job in dict.fromkeys(wishes):
+                    yield from _judge_bulk_changes(context, own, as_job)
                 yield from judge_whole(context, LAW, [])
 
 
@@ -247,13 +252,13 @@ def _judge_single_changes(context: SiteContext, known: Sequence[CreatedRecord], 
         yield from _judge_agreement(context, [record.key], "a single write of what was deleted")
 
 
-def _judge_bulk_changes(context: SiteContext, bulk: SiteContext) -> Iterator[Finding]:
+def _judge_bulk_changes(context: SiteContext, bulk: SiteContext, as_job: str | None) -> Iterator[Finding]:
     """Apply each valid case by a bulk request, with the list read before; then revive what it deleted."""
     try:
         cases = available_cases(bulk)[0]
         trial = prepare_trial(bulk, cases)
         whole_list(context.session, context.site)
-        done = perform(trial, SendOptions(unit=bulk.unit))
+        done = perform(trial, SendOptions(unit=bulk.unit, as_job=as_job))
     except NotApplicableError:
         return
     yield from _judge_agreement(context, list(record_keys(done).values()), bulk.operation.id)
