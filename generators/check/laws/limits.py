@@ -187,11 +187,12 @@ def _bad_mode(context: SiteContext) -> Iterator[Finding]:
     source = context.bulk.unit.of.source
     if not source:
         return
-    trial = prepare_trial(context, valid_cases(context, ITEM_COUNT))
-    initial = snapshots_before(trial)
-    exchange = send(trial, SendOptions(more={source: UNKNOWN_MODE}))
-    yield from _judge_refusal("duplicate", "badMode", "a request with an unknown mode", trial, exchange)
-    yield from _judge_state("duplicate", trial, initial, range(ITEM_COUNT), exchange)
+    for wish in dict.fromkeys((None, job_setting_of(context.bulk))):
+        trial = prepare_trial(context, valid_cases(context, ITEM_COUNT))
+        initial = snapshots_before(trial)
+        exchange = send(trial, SendOptions(more={source: UNKNOWN_MODE}, as_job=wish))
+        yield from _judge_refusal("duplicate", "badMode", "a request with an unknown mode", trial, exchange)
+        yield from _judge_state("duplicate", trial, initial, range(ITEM_COUNT), exchange)
 
 
 def _judge_defect(context: SiteContext, word: str, break_item: Any) -> Iterator[Finding]:

@@ -24,16 +24,23 @@ from generators.check.laws.calls.syntax_places import misplaced
 from generators.check.specimens import (
     Specimen,
     carry_out,
+    item_kinds,
     send_and_follow,
     specimen_of,
     specimen_or_request,
     specimens_of,
 )
+from generators.check.trial_setup import available_cases, prepare_trial
+from generators.check.trials import TrialResult, differing_outcomes, trial_request, trial_result
+from generators.client.polling import follow
 from generators.client.session import Session
+from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
 from generators.requests.calls import body_schema
+from generators.requests.envelope import SendOptions
+from generators.requests.options import job_setting_of
 
 LAW: Final = "malformed"
 REFUSED_STATUS: Final = range(400, 500)
@@ -41,6 +48,9 @@ BUSY_STATUS: Final = frozenset((401, 403, 408, 409, 423, 425, 429, 503))
 """Statuses of refusals that say nothing of what was sent."""
 DEPTH: Final = 100_000  # of arrays in one another
 EXTRA_MEMBER: Final = "bulkproof"
+MAX_MEDIA_TYPES: Final = 3  # under which items are sent that fare alike
+UNSUPPORTED: Final = 415
+OF_TYPE: Final = "of the media type"
 TWICE: Final = "names"  # the kind of bodies in which an object has a name twice
 Change: TypeAlias = Callable[[bytes], bytes | None]
 """Returns the body with one fault, None where it has no place for it."""
@@ -156,6 +166,8 @@ def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
         if not one.must and not _limits_jobs(operation):
             yield from _judged(operation, one, session.probe(one.request))
     yield from misplaced(session, operation, specimen.request)
+    with suppress(NotApplicableError):
+        yield from _same_outcomes(session, operation)
     if not statuses.isdisjoint(BUSY_STATUS):
         raise NotApplicableError(f"requests are refused for other reasons ({min(statuses & BUSY_STATUS)})")
     if specimen.before:
@@ -320,7 +332,45 @@ def _written_otherwise(operation: Operation, request: Request) -> Iterator[tuple
     media = best_media(declared, own)
     for one in (it for it in declared if media is not None and it != media and it.schema == media.schema):
         if is_json(one.media_range) and "*" not in one.media_range:
-            yield f"of the media type {one.media_range}", _of_type(request, one.media_range)
+            yield f"{OF_TYPE} {one.media_range}", _of_type(request, one.media_range)
+
+
+def _same_outcomes(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send good items and bad ones under each media type that is declared for the same body, at once and as a job."""
+    context = next((one for one, _ in item_kinds(session, operation)), None) if operation.bulk is not None else None
+    if context is None:
+        return
+    for wish in dict.fromkeys((None, job_setting_of(context.bulk))):
+        own, *others = _under_each_type(context, SendOptions(unit=context.unit, as_job=wish))
+        for other in others:
+            yield from _alike(own, other)
+
+
+def _under_each_type(context: SiteContext, options: SendOptions) -> Iterator[TrialResult]:
+    """Yield what becomes of good items and bad ones under each media type, the own one first; nothing under one."""
+    session, (right, wrong) = context.session, available_cases(context)
+    for n in range(MAX_MEDIA_TYPES):
+        trial = prepare_trial(context, [*right[:1], *wrong])
+        own = trial_request(trial, options)
+        others = [one for what, one in _written_otherwise(context.operation, own) if what.startswith(OF_TYPE)]
+        if not others:
+            raise NotApplicableError("its body has one media type")
+        if n <= len(others):
+            sent = session.send([own, *others][n])
+            yield trial_result(trial, options, follow(session, sent))
+
+
+def _alike(own: TrialResult, other: TrialResult) -> Iterator[Finding]:
+    """Yield how items fared otherwise under another media type."""
+    one, two = own.view.exchange, other.view.exchange
+    statuses = {one.response.status, two.response.status}
+    if statuses & {*BUSY_STATUS, UNSUPPORTED}:
+        return
+    says = f"a request under another media type was answered with {two.response.status}, not {one.response.status}"
+    slots = range(len(own.trial.items))
+    unlike = [f"an item {text}, under another media type" for _, text, _ in differing_outcomes(own, other, slots)]
+    for text in ([says] if len(statuses) > 1 else unlike)[:1]:
+        yield _finding(two, "another media type means something else", text, one)
 
 
 def _traces(session: Session, operation: Operation) -> Iterator[Finding]:
