@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import onkey_okql as okql
@@ -373,9 +374,44 @@ def cancelled_invalid(server: Any) -> None:
         return shown
 
 
+def other_type_unversioned(server: Any) -> None:
+    """Take any version in a batch update of the content type that the vendor's page shows."""
+
+    @around(server, "batch_update")
+    async def batch_update(real: Any, call: web.Request, *given: Any) -> web.Response:
+        changes = requests.changes
+        if call.content_type == "application/vnd.onkey.entitycollection+json":
+            requests.changes = lambda *read: [replace(one, version=None) for one in changes(*read)]
+        try:
+            reply: web.Response = await real(call, *given)
+        finally:
+            requests.changes = changes
+        return reply
+
+
+def mode_of_tasks_unread(server: Any) -> None:
+    """Take any word for a mode where a task is asked for."""
+    atomic = MAIN.atomic
+    MAIN.atomic = lambda call: "mode" in call.query if in_background(call, server.has) else atomic(call)
+
+
+def unused_are_missing(server: Any) -> None:
+    """Have a data set from its first creation on, and none before."""
+
+    @around(server, "routes")
+    def routes(real: Any, parts: list[str]) -> Any:
+        known = {("contoso", "sandbox"), *server.datasets}
+        found = real(parts)
+        is_read = bool(found) and "GET" in found and len(parts) == 7
+        return None if is_read and (parts[2].lower(), parts[3].lower()) not in known else found
+
+
 PATCHES = by_name(
     lists_outlive_tasks,
     third_order_ignored,
+    other_type_unversioned,
+    mode_of_tasks_unread,
+    unused_are_missing,
     match_path_for_all,
     nulls_unlisted,
     cancelled_invalid,

@@ -109,6 +109,7 @@ BUGS = {
     ("onkey", "malformed"): (
         "first-media-type",
         "grants-of-any-kind",
+        "other-type-unversioned",
         "any-media-type",
         "any-vendor-type",
         "bad-bytes-crash",
@@ -315,7 +316,7 @@ BUGS = {
         "properties-exact",
         "set-exact",
     ),
-    ("onkey", "duplicate"): ("refused-late",),
+    ("onkey", "duplicate"): ("mode-of-tasks-unread", "refused-late"),
     ("onkey", "stamps"): ("created-with-change", "modified-stays", "undone-is-change"),
     ("onkey", "reads"): (
         "get-empty",
@@ -369,6 +370,7 @@ BUGS = {
         "tells-of-others",
     ),
     ("onkey", "isolation"): (
+        "unused-are-missing",
         "lookups-of-all-sets",
         "codes-of-all-types",
         "deletes-in-all-sets",

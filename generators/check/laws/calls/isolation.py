@@ -41,6 +41,7 @@ from generators.oracles.findings import Finding
 from generators.requests.known_records import Names
 from generators.requests.single import RecordSite, list_request, page_size, record_request, write_request
 
+ABSENT_STATUS: Final = frozenset((400, 404, 410))  # of a place that is not there
 SAME_KEY_ACTIONS: Final = frozenset(("update", "delete"))
 Asker: TypeAlias = Callable[[RecordSite, object], Request]
 
@@ -88,7 +89,19 @@ def _single(session: Session, operation: Operation) -> Iterator[Finding]:
     judge = _listed if action == "list" else _called
     trials = [partial(judge, session, operation, site, place) for place in some_places(places)]
     trials += [partial(_same_key, session, operation, found, one) for one in places if action in SAME_KEY_ACTIONS]
+    trials += [partial(_first_use, session, operation, found[0], one) for one in places if action == "list"]
     yield from run_each(trials, lambda trial: trial())
+
+
+def _first_use(session: Session, operation: Operation, site: RecordSite, place: Elsewhere) -> Iterator[Finding]:
+    """List what is at a place that nobody has used: it is there, where any value names one."""
+    other = unused(session, place)
+    if other is place:
+        raise NotApplicableError("not any value names a place")
+    exchange = session.probe(list_request(other.own_site(site)).request())
+    if exchange.response.status in ABSENT_STATUS:
+        says = f"a list at a place that nobody has used is answered with {exchange.response.status}"
+        yield law_finding(operation, "an unused place is not there", says, exchange)
 
 
 def _called(session: Session, operation: Operation, site: RecordSite, place: Elsewhere) -> Iterator[Finding]:
