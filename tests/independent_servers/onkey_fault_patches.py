@@ -8,7 +8,7 @@ from typing import Any
 
 import onkey_requests as requests
 from onkey_records import Records
-from onkey_types import Command, Fault, Message, Property, Type
+from onkey_types import Command, Fault, Message, Property, Type, now
 from patching import around, by_name
 
 
@@ -281,6 +281,19 @@ def matches_once(server: Any) -> None:
         return [*{one.target: one for one in real(*given)}.values()]
 
 
+def failures_are_changes(server: Any) -> None:
+    """Move the time of the last change of a record that an update fails to change."""
+    del server
+
+    @around(Records, "tell")
+    def tell(real: Any, own: Records, command: Command, fault: Fault, id_: int | None) -> Message:
+        record = own.all.get(id_ or 0)
+        if record is not None and command.action == "update":
+            own.set(record, replace(record, modified=now()))
+        told: Message = real(own, command, fault, id_)
+        return told
+
+
 PATCHES = by_name(
     merges_as_created,
     trees_matched,
@@ -291,6 +304,7 @@ PATCHES = by_name(
     groups_unsigned,
     weights_rounded,
     matches_once,
+    failures_are_changes,
     pairs_half_told,
     pairs_turned,
     pointers_of_next_operation,

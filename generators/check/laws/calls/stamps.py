@@ -3,7 +3,7 @@
 Begin with `stamps`. It is judged where a resource declares where it has these times (`created`, `modified`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -88,14 +88,23 @@ def _bulk_change(session: Session, operation: Operation) -> Iterator[Finding]:
 
 
 def _undone(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
-    """Change a record in a request that fails as a whole: its times are as they were."""
-    wrong = next((one for one in available_cases(context)[1] if one.existing and one.defect in FAILING), None)
-    if wrong is None or "whole" not in units_of(context.bulk):
-        return
-    trial = prepare_trial(context, [case, wrong])
+    """Change a record in a request that fails as a whole, or by an item that fails: its times are as they were."""
+    wrong, units = [one for one in available_cases(context)[1] if one.existing], units_of(context.bulk)
+    others = [one for one in wrong if one.defect in FAILING][:1]
+    plans = [("whole", [case, one]) for one in others] + [
+        ("item", [one]) for one in wrong if one.needs_record and one.action == case.action
+    ]
+    for unit, cases in plans:
+        if unit in units:
+            yield from _unmoved(context, unit, cases)
+
+
+def _unmoved(context: SiteContext, unit: str, cases: Sequence[ItemCase]) -> Iterator[Finding]:
+    """Yield when a request moves the times of its first item's record, although the item is not done."""
+    trial = prepare_trial(context, cases)
     session, request = context.session, record_request(context.site, "read", key=trial.items[0].key).request()
     before = session.send(request)
-    done = perform(trial, SendOptions(unit="whole", targets=known_targets(context)[:1]))
+    done = perform(trial, SendOptions(unit=unit, targets=known_targets(context)[:1]))
     after = session.send(request)
     times = [_stamps(context.resource, one) for one in (before, after)]
     if done.result(0) != "done" and not done.slots("done") and times[0] != times[1]:
