@@ -406,9 +406,23 @@ def unused_are_missing(server: Any) -> None:
         return None if is_read and (parts[2].lower(), parts[3].lower()) not in known else found
 
 
+def preferences_exact(server: Any) -> None:
+    """Know a preference for a task by itself alone, in small letters."""
+    real = MAIN.in_background
+
+    def in_background(call: web.Request, has: Callable[[str], bool]) -> bool:
+        prefers: list[str] = call.headers.getall("Prefer", [])
+        is_exact = not prefers or prefers == ["respond-async"] or "async" in call.query
+        return is_exact and bool(real(call, has))
+
+    MAIN.in_background = in_background
+    del server
+
+
 PATCHES = by_name(
     lists_outlive_tasks,
     third_order_ignored,
+    preferences_exact,
     other_type_unversioned,
     mode_of_tasks_unread,
     unused_are_missing,

@@ -317,6 +317,7 @@ BUGS = {
         "set-exact",
     ),
     ("onkey", "duplicate"): ("mode-of-tasks-unread", "refused-late"),
+    ("onkey", "async-is-sync"): ("preferences-exact",),
     ("onkey", "stamps"): ("created-with-change", "failures-are-changes", "modified-stays", "undone-is-change"),
     ("onkey", "reads"): (
         "get-empty",

@@ -234,6 +234,22 @@ def async_is_sync(context: SiteContext) -> Iterator[Finding]:
         yield from compare_trials(
             "async-is-sync", first, require_outcomes(second), slots, f"at once and as a job ({unit})"
         )
+    yield from _preferred(context)
+
+
+def _preferred(context: SiteContext) -> Iterator[Finding]:
+    """Write the preference for a job in other ways that mean it, and one that is another (RFC 7240, 2)."""
+    wishes, statuses = context.bulk.job.when if context.bulk.job is not None else (), context.bulk.reply.status
+    name, _, word = next((one for one in wishes if one.startswith(PREFERENCE)), "").partition("=")
+    if not word or statuses.get("accepted") == statuses.get("allOk"):
+        return
+    for text, is_meant in ((f"handling=lenient, {word}", True), (word.upper(), True), (f"no-{word}", False)):
+        options = SendOptions(unit=context.unit, as_job=f"{name}={text}")
+        done = perform(prepare_trial(context, valid_cases(context, 1)), options)
+        if done.status in SUCCESS_STATUS and (done.status == statuses.get("accepted")) is not is_meant:
+            says = f"a request with Prefer: {text} is answered with {done.status}"
+            shape = f"a preference is {'not read' if is_meant else 'read that is another'}"
+            yield trial_finding("async-is-sync", shape, says, done)
 
 
 def known_targets(context: SiteContext) -> list[str]:
@@ -248,6 +264,7 @@ def known_targets(context: SiteContext) -> list[str]:
     return [*named.first, *named.others]
 
 
+PREFERENCE: Final = "header:Prefer="  # how a wish for a job begins that is a preference
 VARIANT_TRIES: Final = 2  # times that each unusual content is tried
 
 
