@@ -419,8 +419,32 @@ def preferences_exact(server: Any) -> None:
     del server
 
 
+def nulls_unread_in_tasks(server: Any) -> None:
+    """Leave out of a match update what it clears, where it is a task."""
+
+    @around(server, "begin")
+    def begin(real: Any, call: web.Request, data: Any, commands: list[Command], **how: Any) -> web.Response:
+        kept = [replace(one, sets=tuple(pair for pair in one.sets if pair[1] is not None)) for one in commands]
+        reply: web.Response = real(call, data, kept if commands[0].match else commands, **how)
+        return reply
+
+
+def referred_deleted_by_tasks(server: Any) -> None:
+    """Delete what others refer to, where a task does so."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Any, **how: Any) -> int:
+        referring = own.referrers.pop(record.id, None) if command.background else None
+        done: int = real(own, command, record, **how)
+        own.referrers.update({record.id: referring} if referring else {})
+        return done
+
+
 PATCHES = by_name(
     lists_outlive_tasks,
+    nulls_unread_in_tasks,
+    referred_deleted_by_tasks,
     third_order_ignored,
     preferences_exact,
     other_type_unversioned,

@@ -222,6 +222,8 @@ def async_is_sync(context: SiteContext) -> Iterator[Finding]:
     wishes = context.bulk.job.when if context.bulk.job is not None else ()
     mixed, right, units = mixed_cases(context), valid_cases(context, 6), units_of(context.bulk)
     sets = [one for one in product(units, (mixed, right)) if one != ("item", right) or len(units) == 1]
+    odd = [one for one in variant_cases(context)[0] if one.existing and one.variant in WRITES_NOTHING]
+    sets += [(units[0], odd)] if odd else []
     for n, (unit, cases) in enumerate(sets):
         options = SendOptions(unit=unit, as_job=wishes[n % len(wishes)])
         trial = prepare_trial(context, cases)
@@ -265,6 +267,7 @@ def known_targets(context: SiteContext) -> list[str]:
 
 
 PREFERENCE: Final = "header:Prefer="  # how a wish for a job begins that is a preference
+WRITES_NOTHING: Final = frozenset(("bare", "cleared"))  # variants of items that write no value
 VARIANT_TRIES: Final = 2  # times that each unusual content is tried
 
 

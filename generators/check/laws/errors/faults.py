@@ -152,9 +152,11 @@ def _member_errors(context: SiteContext) -> Iterator[Finding]:
 
 
 def _reference_errors(trials: Callable[[SiteContext], Iterator[Faulty]], context: SiteContext) -> Iterator[Finding]:
-    """Send items that fail for references in every unit, and each alone. Raises NotApplicableError."""
+    """Send items that fail for references in every unit, as a job too, and each alone. Raises NotApplicableError."""
     for trial, faults in trials(context):
-        results = [perform(trial, SendOptions(unit=unit)) for unit in units_of(context.bulk)]
+        ways = [SendOptions(unit=unit) for unit in units_of(context.bulk)]
+        ways += [replace(ways[0], as_job=wish) for wish in [job_setting_of(context.bulk)] if wish is not None]
+        results = [perform(trial, way) for way in ways]
         yield from chain.from_iterable(_judge_reports(done, faults) for done in results)
         yield from _judge_alone(results[0], faults)
 
