@@ -245,7 +245,7 @@ def _preferred(context: SiteContext) -> Iterator[Finding]:
     name, _, word = next((one for one in wishes if one.startswith(PREFERENCE)), "").partition("=")
     if not word or statuses.get("accepted") == statuses.get("allOk"):
         return
-    for text, is_meant in ((f"handling=lenient, {word}", True), (f"no-{word}", False)):
+    for text, is_meant in ((f"handling=lenient, {word}", True), ("handling=lenient", False)):
         options = SendOptions(unit=context.unit, as_job=f"{name}={text}")
         done = perform(prepare_trial(context, valid_cases(context, 1)), options)
         if done.status in SUCCESS_STATUS and (done.status == statuses.get("accepted")) is not is_meant:
