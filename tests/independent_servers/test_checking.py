@@ -40,7 +40,6 @@ BUGS = {
         "wrong-word",
     ),
     ("onkey", "errors"): (
-        "trees-matched",
         "referred-deleted-by-tasks",
         "pairs-half-told",
         "pairs-turned",
