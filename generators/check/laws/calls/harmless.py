@@ -28,6 +28,7 @@ from generators.requests.calls import body_schema
 
 LAW: Final = "parameters"
 ACCEPT: Final = "Accept"
+COMPARISONS: Final = 3  # of reads that differ, before it is told
 STALE: Final = 10**6  # no version of a record
 WITHOUT_ACCESS: Final = frozenset((401, 403))
 Change: TypeAlias = Callable[[Request], Request]
@@ -143,12 +144,21 @@ def _defaults(session: Session, operation: Operation) -> Iterator[Finding]:
         raise NotApplicableError("it reads nothing by parameters that have defaults")
     request = specimen_or_request(session, operation).request
     for one, default in known:
-        asked = _with_value(one, text_of(default))(request)
+        shown = _shown_otherwise(session, request, _with_value(one, text_of(default))(request))
+        if shown is not None:
+            says = f"what is shown with {one.name}={text_of(default)}, its default, is not what is shown without"
+            yield new_finding(LAW, operation.id, f"default of {one.name} is another", says, shown)
+
+
+def _shown_otherwise(session: Session, request: Request, asked: Request) -> tuple[Exchange, Exchange] | None:
+    """Return the exchanges of two reads that differ each time, None where they do not: others may write meanwhile."""
+    before = exchange = None
+    for _ in range(COMPARISONS):
         before, exchange, after = (session.probe(each) for each in (request, asked, request))
         is_read = before.response.status in SUCCESS_STATUS and exchange.response.status not in BUSY_STATUS
-        if is_read and _told(before) == _told(after) != _told(exchange):
-            says = f"what is shown with {one.name}={text_of(default)}, its default, is not what is shown without"
-            yield new_finding(LAW, operation.id, f"default of {one.name} is another", says, [before, exchange])
+        if not (is_read and _told(before) == _told(after) != _told(exchange)):
+            return None
+    return (before, exchange) if before is not None and exchange is not None else None
 
 
 def _has_default(parameter: Parameter) -> bool:
