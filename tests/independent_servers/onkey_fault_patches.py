@@ -199,6 +199,16 @@ def merges_as_created(server: Any) -> None:
         return real(own, command, "create" if command.action == "merge" else action, done)
 
 
+def trees_matched(server: Any) -> None:
+    """Let a match update set references that it must not set."""
+    del server
+
+    @around(Records, "value")
+    def value(real: Any, own: Records, command: Command, name: str, *given: Any, **how: Any) -> Any:
+        may = command.match and name == "permissionTreeId"
+        return real(own, replace(command, match=False) if may else command, name, *given, **how)
+
+
 def undone_to_last(server: Any) -> None:
     """Undo the last change of each record alone."""
     del server
@@ -286,6 +296,7 @@ def failures_are_changes(server: Any) -> None:
 
 PATCHES = by_name(
     merges_as_created,
+    trees_matched,
     undone_to_last,
     undone_unprotected,
     cleared_reference_as_type,

@@ -40,6 +40,7 @@ BUGS = {
         "wrong-word",
     ),
     ("onkey", "errors"): (
+        "trees-matched",
         "referred-deleted-by-tasks",
         "pairs-half-told",
         "pairs-turned",

@@ -123,6 +123,9 @@ def _not_chosen(trial: Trial, chosen: Sequence[str]) -> Iterator[Wrong]:
         if name not in chosen:
             value = trial.maker.any_value(name, trial.record_context(f"c{name}"))
             yield {name: value}, KnownFault(kind="choice", member=name)
+    for name in trial.context.resource.references:
+        if name not in chosen and name in trial.maker.members and trial.maker.members[name].is_valid(None):
+            yield {name: None}, KnownFault(kind="choice", member=name)
 
 
 def _wrong_members(trial: Trial) -> Iterator[Wrong]:
