@@ -25,6 +25,7 @@ CONTENT_REASONS: Final = frozenset(
         "that refers to nothing",
         "with a member that does not fit its schema",
         "with a member that is not known",
+        "with a member that it may not set",
         "with a value that is in use",
         "with members that do not fit the schema together",
         "without a member that it must have",
@@ -146,6 +147,8 @@ def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutc
 
 def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     members = effect.members or {}
+    if effect.settable is not None and not members.keys() <= effect.settable:
+        yield ExpectedOutcome("failed", "with a member that it may not set")
     yield from _fit(effect, members, is_whole=present is False or (present is True and effect.action == "replace"))
     if (present is not True or effect.action == "replace") and effect.record_type.missing(members):
         yield ExpectedOutcome("failed", "without a member that it must have") if present is False else OPEN

@@ -6,7 +6,8 @@ Begin with `effect_of_item` and `effect_of_request`.
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Resource
 from contracts.bulk.normalisation import stored_forms
@@ -21,6 +22,11 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import is_text_or_integer, pointer_of, short
 from generators.oracles.state_model import RecordSet, RecordState, StateModel
 from generators.requests.calls import lookup_members
+from generators.requests.options import writable_members
+
+Settable: TypeAlias = Mapping[str, frozenset[str]]
+"""The members that an operation may write, by resource; of others it may write all."""
+NO_LIMITS: Final[Settable] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +133,11 @@ class RecordTypes(dict[str, RecordType]):
         super().__init__({name: _resource_type(contract, resource) for name, resource in contract.resources.items()})
         self.contract = contract
         self.routes = {one.id: one for one in contract.operations}
+        self.settable = {
+            one.id: {name: frozenset(some) for name, some in writable_members(contract, one).items()}
+            for one in contract.operations
+            if one.bulk is not None
+        }
         self._scopes = {one.id: _scoping(contract, one) for one in contract.operations}
 
     def scope_of(self, sent: ParsedRequest, target: str | None = None) -> str:
@@ -162,7 +173,8 @@ class IntendedEffect:
     """One effect on one record. `key` is ABSENT when no record is named, `version` None when none is stated.
 
     `members` are the values to write, None when they cannot be read. A `partial` effect keeps the other members; one
-    that `creates` makes a record with a key that no record has.
+    that `creates` makes a record with a key that no record has. `settable` are the members that it may write, None for
+    all.
     """
 
     action: str
@@ -173,6 +185,7 @@ class IntendedEffect:
     version: int | None = None
     partial: bool = False
     creates: bool = False
+    settable: frozenset[str] | None = None
 
     @property
     def resource(self) -> Resource:
@@ -180,7 +193,9 @@ class IntendedEffect:
         return self.record_type.resource
 
 
-def effect_of_item(record_types: RecordTypes, item: BulkItem, scope: str) -> IntendedEffect | None:
+def effect_of_item(
+    record_types: RecordTypes, item: BulkItem, scope: str, settable: Settable = NO_LIMITS
+) -> IntendedEffect | None:
     """Return the effect of an item of a bulk request in a data set, None when it cannot be read."""
     record_type = record_types.get(item.resource or "")
     if record_type is None or item.action is None:
@@ -199,6 +214,7 @@ def effect_of_item(record_types: RecordTypes, item: BulkItem, scope: str) -> Int
         members=members,
         version=named,
         partial=item.action == "update",
+        settable=settable.get(record_type.resource.name),
     )
 
 

@@ -49,7 +49,7 @@ class OutcomeOracle:
         self._since = view.exchange.n if view.traces else None
         self.effects = effects or resolve_lookups(
             state_model,
-            _without_references(view, [effect_of_item(record_types, one, scope) for one in view.request.items]),
+            _without_references(view, _effects(record_types, view, scope)),
         )
         named = Counter(str(item.key) for item in view.request.items)
         is_unique = len(named) == len(view.request.items)
@@ -237,3 +237,9 @@ def forbid_names(state_model: StateModel, effect: IntendedEffect, at: Exchange) 
     for value in (effect.members or {}).values():
         if is_text_or_integer(value) and state_model.is_generated(value):
             state_model.forbidden.setdefault(value, at)
+
+
+def _effects(record_types: RecordTypes, view: BulkExchange, scope: str) -> list[IntendedEffect | None]:
+    """Return what the items of a request are to do."""
+    settable = record_types.settable.get(view.request.operation.id, {})
+    return [effect_of_item(record_types, one, scope, settable) for one in view.request.items]

@@ -123,6 +123,18 @@ EXPECTED = [
         UNKNOWN_MEMBER,
     ),
     ("a readOnly member, whatever its value", [author()], effect("authors", "update", ANN, {"seenAt": "soon"}), DONE),
+    (
+        "a member that the operation may not set",
+        [book()],
+        effect("books", "update", 7, {"price": 1}, settable=frozenset({"title"})),
+        failed("with a member that it may not set"),
+    ),
+    (
+        "a member that it may set",
+        [book()],
+        effect("books", "update", 7, {"price": 1}, settable=frozenset({"price"})),
+        DONE,
+    ),
     ("null where null is a value", [book()], effect("books", "update", 7, {"price": None}), DONE),
     # references
     ("a reference to a record", [book(), author()], effect("books", "update", 7, {"author": ANN}), DONE),
