@@ -68,9 +68,9 @@ class Snapshot:
 UNKNOWN: Final = Snapshot(present=None)
 
 
-def read_record(session: Session, site: RecordSite, key: object) -> Snapshot:
-    """Return a record by its key. Raises NotApplicableError when it cannot be read."""
-    exchange = session.send(record_request(site, "read", key=key).request())
+def read_record(session: Session, site: RecordSite, key: object, *, probe: bool = False) -> Snapshot:
+    """Return a record by its key; what a `probe` shows nobody else judges. Raises NotApplicableError if unreadable."""
+    exchange = (session.probe if probe else session.send)(record_request(site, "read", key=key).request())
     if exchange.response.status in GONE_STATUS:
         return Snapshot(present=False, key=key, exchange=exchange)
     if exchange.response.status not in SUCCESS_STATUS:
