@@ -289,13 +289,25 @@ class Schema:
         return found
 
     def at(self, pointer: str) -> "Schema | None":
-        """Return the schema of the value at `pointer` of an instance; `*` and numbers go to elements of arrays."""
-        found: Schema | None = self
-        for token in tokens_of(pointer):
-            if found is None:
-                return None
-            found = found.member(token) or (found.items() if token == "*" or token.isdecimal() else None)  # noqa: S105 - a pointer's token
-        return found
+        """Return the schema of the value at `pointer` of an instance; `*` and numbers go to elements of arrays.
+
+        Where several forms have a member, the first that leads there counts.
+        """
+        return next(self.reached(tuple(tokens_of(pointer))), None)
+
+    def reached(self, tokens: tuple[str, ...]) -> "Iterator[Schema]":
+        """Yield the schemas to which a path leads."""
+        if not tokens:
+            yield self
+            return
+        token, *rest = tokens
+        is_named = False
+        for one in self.declarations(token):
+            is_named = True
+            yield from one.reached(tuple(rest))
+        elements = (one.inside("items") for one in self.forms() if isinstance(one.raw.get("items"), Mapping))
+        for one in elements if not is_named and (token == "*" or token.isdecimal()) else ():  # noqa: S105 - a pointer's token
+            yield from one.reached(tuple(rest))
 
     def _first(self, keyword: str) -> "Schema | None":
         assert keyword in SCHEMA_KEYWORDS  # noqa: S101 - a slip of ours, not of a user

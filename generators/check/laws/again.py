@@ -201,7 +201,10 @@ def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: 
 
 
 def _judge_freed(context: SiteContext, member: str, case: ItemCase) -> Iterator[Finding]:
-    """Change what is unique of a record, or delete it, and give another one in the same request what it had."""
+    """Change what is unique of a record, or delete it, and give another one in the same request what it had.
+
+    It is judged where the other record may have it in a request of its own.
+    """
     session, site, names = context.session, context.site, context.session.names()
     rng = session.rng("freed", site.resource.name)
     frees = [case, *(one for one in available_cases(context)[0] if one.action == "delete")]
@@ -213,9 +216,16 @@ def _judge_freed(context: SiteContext, member: str, case: ItemCase) -> Iterator[
         trial.items.append(item_changing(trial, freeing, known[0], fresh))
         trial.items.append(replace(item_changing(trial, case, known[1], {member: made[0][member]}), slot=1))
         done = perform(trial, SendOptions(unit=context.unit))
-        if done.slots("done") == [0] and not done.refused:
+        if done.slots("done") == [0] and not done.refused and _is_done_alone(trial, trial.items[1]):
             says = f"an item takes '{member}' of a record away, and the next one cannot give it to another record"
             yield trial_finding(LAW, f"what an earlier {freeing.action} frees is in use", says, done)
+
+
+def _is_done_alone(trial: Trial, item: TrialItem) -> bool:
+    """Say whether an item is done in a request of its own."""
+    alone = Trial(context=trial.context, names=trial.names)
+    alone.items.append(replace(item, slot=0))
+    return perform(alone, SendOptions(unit=trial.context.unit)).slots("done") == [0]
 
 
 def _judge_own(context: SiteContext, known: CreatedRecord, member: str, case: ItemCase) -> Iterator[Finding]:

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.apis.onkey.resource_types import canonical_body
+from contracts.messages import Headers, Request
+from mockserver.apis.onkey import api
+from mockserver.bulk.items import canonical_body
+
+ONKEY = api()
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -36,7 +40,10 @@ OPERATIONS = [
 
 
 def canonical(operation, data):
-    return canonical_body(SimpleNamespace(operation=SimpleNamespace(id=operation)), data)
+    asked = ONKEY.contract.operation(operation)
+    media = asked.body.content[0].media_range if asked.body is not None else ""
+    request = Request(method=asked.method, path="/", headers=Headers((("Content-Type", media),)))
+    return canonical_body(SimpleNamespace(api=ONKEY, operation=asked, request=request), data)
 
 
 @given(st.sampled_from(OPERATIONS), JSON)
