@@ -62,7 +62,7 @@ def with_repeats(
     for n in range(MAX_REPEATS) if kept.is_flaky and kept.experiment else ():
         if not (is_over() or kept.fingerprint in found):
             _repeat(kept.experiment, task_run(n, lambda seen: found.add(seen.finding.fingerprint)), found)
-    return replace(kept, again=1) if kept.fingerprint in found else kept
+    return replace(kept, again=True) if kept.fingerprint in found else kept
 
 
 def _repeat(cell: Sequence[str], run: TaskRun, found: set[str]) -> None:

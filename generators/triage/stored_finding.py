@@ -52,7 +52,7 @@ class StoredFinding:
     `assumed` tells that one of them is an assumption. `first_seen` is the day when it was found first. `replayed` is
     the time of its last replay by a later campaign (RFC 3339, "" for none), `misses` the number of such replays in a
     row that did not reproduce it. `experiment` is the name and the operation of the experiment that it was made in;
-    `again` tells how often that showed it again, in another environment, where not each replay did.
+    `again` tells whether that showed it again, in another environment, where not each replay did.
     """
 
     fingerprint: str
@@ -82,7 +82,7 @@ class StoredFinding:
     replayed: str = ""
     misses: int = 0
     experiment: tuple[str, ...] = ()
-    again: int = 0
+    again: bool = False
 
     @property
     def is_retired(self) -> bool:
@@ -92,7 +92,7 @@ class StoredFinding:
     @property
     def is_confirmed(self) -> bool:
         """Whether every replay reproduced it, or its experiment showed it again."""
-        return 0 < self.confirmed == self.tries or self.again > 0
+        return 0 < self.confirmed == self.tries or self.again
 
     @property
     def is_flaky(self) -> bool:

@@ -68,6 +68,6 @@ def test_what_no_replay_shows_its_experiment_may():
             again[bug] = with_repeats(never, partial(task_run, target))
             target.close()
     assert {bug: (one.again, one.is_doubtful, one.is_confirmed) for bug, one in again.items()} == {
-        "hasty": (1, False, True),
-        "stock": (0, True, False),
+        "hasty": (True, False, True),
+        "stock": (False, True, False),
     }
