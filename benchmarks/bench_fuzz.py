@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 import orjson
-from load import ENVIRONMENT, HERE, Server, row
+from load import HERE, Server, environment, row
 
 FUZZER = ("-m", "mockserver", "fuzz")
 SCHEMATHESIS = ("-m", "schemathesis.cli", "run")
@@ -62,9 +62,8 @@ def measured(server: Server, command: tuple[str, ...]) -> Run:
 
 
 def run(command: tuple[str, ...], folder: str) -> None:
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(HERE.parent)}
     quiet = subprocess.DEVNULL
-    subprocess.run([sys.executable, *command], cwd=folder, env=environment, stdout=quiet, stderr=quiet, check=False)
+    subprocess.run([sys.executable, *command], cwd=folder, env=environment(), stdout=quiet, stderr=quiet, check=False)
 
 
 def fuzzer(api: str, server: Server, seconds: float, *more: str) -> tuple[str, ...]:

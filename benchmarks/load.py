@@ -4,6 +4,7 @@ A cost is the CPU time of the server's whole process tree, which a busy machine 
 another process, so that it is not part of it.
 """
 
+import atexit
 import os
 import re
 import selectors
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -23,13 +25,23 @@ from tempfile import TemporaryDirectory
 import orjson
 
 HERE = Path(__file__).parent
-BYTECODE = TemporaryDirectory(prefix="bulkproof-bench-")  # all start from bytecode, as installed packages do
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # it is removed, and servers are ended
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-ENVIRONMENT["PYTHONPYCACHEPREFIX"] = BYTECODE.name
-ENVIRONMENT["PYTHONPATH"] = str(HERE.parent)
 JSON = "application/json"
 PATIENCE = 60.0  # seconds until a server must have said where it listens
+
+
+@cache
+def work_folder() -> Path:
+    """Make a folder, which is removed at the end of this process, also at SIGTERM, when servers are ended too."""
+    folder = TemporaryDirectory(prefix="bulkproof-bench-")
+    atexit.register(folder.cleanup)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return Path(folder.name)
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that all processes get: they start from bytecode, as installed packages do."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPYCACHEPREFIX": str(work_folder()), "PYTHONPATH": str(HERE.parent)}
 
 
 class Server:
@@ -39,7 +51,7 @@ class Server:
         self.began, self.spent = time.perf_counter(), {}
         out = subprocess.DEVNULL if port else subprocess.PIPE
         self.process = subprocess.Popen(
-            command, stdout=out, stderr=out if port else None, text=True, env=ENVIRONMENT, cwd=cwd
+            command, stdout=out, stderr=out if port else None, text=True, env=environment(), cwd=cwd
         )
         self.port = port or self._printed()
         self._wait()

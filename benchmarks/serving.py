@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import orjson
-from load import ENVIRONMENT, HERE, Sandbox, Server, bare, interleaved, load, ratio, request, row, running
+from load import HERE, Sandbox, Server, bare, environment, interleaved, load, ratio, request, row, running, work_folder
 from peers import BLOCKS, DOCUMENT, PLAIN, Installed, blocks, free_port
 
 from contracts.openapi.loading import load_bundled
@@ -151,7 +151,7 @@ def plain(options: Options) -> None:
     """A post of 100 items to a plain document, validated and answered with its example."""
     number, title = COUNTS[100], "plain document"
     sent = request(PLAIN, orjson.dumps({"items": blocks(100)}))
-    document = Path(ENVIRONMENT["PYTHONPYCACHEPREFIX"]) / "blocks.json"
+    document = work_folder() / "blocks.json"
     document.write_bytes(orjson.dumps(DOCUMENT))
     with ExitStack() as stack:
         ours = stack.enter_context(running(Sandbox(str(document))))
@@ -287,13 +287,13 @@ def starting(options: Options) -> None:
         took, spent = ([values[n] * 1000 for values in one] for n in (0, 1))
         print(f"  {name:<30}{min(took):>8.0f} to {max(took):.0f} ms by the clock")
         row(f"{name}: CPU to the first answer or the end", statistics.median(spent), goals.get(name, "-"), unit="ms")
-    subprocess.run([sys.executable, str(HERE / "bench_plugin.py")], env=ENVIRONMENT, check=False)
+    subprocess.run([sys.executable, str(HERE / "bench_plugin.py")], env=environment(), check=False)
 
 
 def command(*words: str) -> tuple[float, float]:
     """Run Python with these words; return the seconds by the clock and by CPU."""
     began, before = time.perf_counter(), children()
-    subprocess.run([sys.executable, *words], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *words], env=environment(), check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began, children() - before
 
 

@@ -1,6 +1,8 @@
 """Benchmarks stand on what they measure."""
 
 import runpy
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,11 @@ def test_the_cost_of_a_campaign_is_that_of_its_worker(monkeypatch):
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
-def test_each_benchmark_can_be_imported(path, monkeypatch):
-    """None asks for what the project no longer has."""
+def test_each_benchmark_can_be_imported(path, monkeypatch, tmp_path):
+    """None asks for what the project no longer has, makes files or takes over signals: that is for its run."""
     monkeypatch.syspath_prepend(FOLDER)
-    assert runpy.run_path(str(path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = signal.getsignal(signal.SIGTERM)
+    benchmark = runpy.run_path(str(path))
+    assert benchmark
+    assert (signal.getsignal(signal.SIGTERM), list(tmp_path.iterdir())) == (before, [])
