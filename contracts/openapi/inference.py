@@ -3,6 +3,7 @@
 Begin with `with_inferred_records` and `with_inferred_resources`; `keys_of` reads the types of a resource's keys.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ COLLECTION_ACTIONS: Final = {"GET": "list", "POST": "create"}
 ITEM_ACTIONS: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 SKIP_NAMES: Final = ("skip", "offset", "$skip")
 TAKE_NAMES: Final = ("take", "limit", "$top", "top", "page_size", "pageSize")
+CAPITAL_LETTER: Final = re.compile(r"(?<!^)([A-Z])")
 TOTAL_HEADERS: Final = ("x-total-count", "x-total", "total-count")
 
 
@@ -303,6 +305,16 @@ def _parameter_key_schemas(operation: Operation) -> Iterator[Schema]:
     for one in operation.parameters:
         if (one.where, one.name) == (where, name) and one.schema is not None:
             yield one.schema
+
+
+def settable_members(contract: Contract, operation: Operation) -> dict[str, tuple[str, ...]]:
+    """Return the members that a bulk operation may set, by resource, from the resource's `x-OPERATION` lists.
+
+    A resource without such a list is not in the result: all of its members may be set.
+    """
+    name = "x-" + CAPITAL_LETTER.sub(r"-\1", operation.id).lower()
+    lists = {resource.name: resource.extras.get(name) for resource in contract.resources.values()}
+    return {one: tuple(map(str, members)) for one, members in lists.items() if isinstance(members, list)}
 
 
 def representation_schema(contract: Contract, resource: Resource) -> Schema | None:

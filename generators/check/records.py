@@ -12,6 +12,7 @@ from contracts.exchange.bulk_exchange import bulk_exchanges
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.outcomes import created_key
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
+from contracts.openapi.inference import settable_members
 from contracts.openapi.model import Operation
 from contracts.schemas.equality import canonical, has_spellings, key_text, stored_part
 from contracts.schemas.schema_set import Schema
@@ -318,6 +319,7 @@ def _can_create_in_bulk(session: Session, operation: Operation, site: RecordSite
     told = bulk.reply.outcomes is not None and (bulk.reply.outcomes.id is not None or not site.resource.assigned)
     at_once = bulk.job is None or "always" not in bulk.job.when
     makes = bool({"create", "upsert"} & set(actions_of(bulk)))
+    makes = makes and site.resource.name not in settable_members(session.contract, operation)
     return told and at_once and makes and bulk.items.fan_out is None and site in experiment_sites(session, operation)
 
 

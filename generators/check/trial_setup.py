@@ -3,7 +3,7 @@
 Begin with `ItemCase` and `prepare_trial`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -128,21 +128,23 @@ class Trial:
 
     def can_have(self, members: Members) -> bool:
         """Say whether an item can have these members; the cells of a row have texts alone."""
-        return self.context.spec.sendable(self.context.resource.name, members) == members
+        return self.context.sendable(members) == members
 
     def record_context(self, slot: str) -> RecordContext:
         """Return the record context of a slot."""
         return record_context_of(self.names, self.rng(slot))
 
-    def with_members(self, trial_item: TrialItem, members: Members) -> TrialItem:
-        """Return an item of the trial with other members, written anew."""
+    def with_members(self, trial_item: TrialItem, members: Members, *, barred: bool = False) -> TrialItem:
+        """Return an item of the trial with other members, written anew; see `SiteContext.item`."""
         content = replace(trial_item.content, members=members)
-        raw = self.context.item(content, self.rng(f"raw{trial_item.slot}"))
+        raw = self.context.item(content, self.rng(f"raw{trial_item.slot}"), barred=barred)
         return replace(trial_item, content=content, raw=raw)
 
-    def changed(self, slot: str) -> Members:
-        """Return a member with a fresh value, preferably one that the operation's examples set."""
-        return self.maker.fresh_change(self.record_context(slot), slot, example_members(self.context.operation))
+    def changed(self, slot: str, besides: Iterable[str] = ()) -> Members:
+        """Return a member but for these with a fresh value, preferably one that the operation's examples set."""
+        barred = self.context.barred(self.maker.members)
+        shown = [name for name in example_members(self.context.operation) if name not in barred]
+        return self.maker.fresh_change(self.record_context(slot), slot, shown, barred.union(besides))
 
 
 DEFAULT_KEYWORDS: Final = ("type", "minLength", "maxLength", "enum")
@@ -185,8 +187,7 @@ def _padded(trial: Trial, slot: str, case: ItemCase, members: Members) -> Member
 def _wide(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
     """Change a second free member, where there is one."""
     del case
-    shown = example_members(trial.context.operation)
-    return {**members, **trial.maker.fresh_change(trial.record_context(slot), f"w{slot}", shown, members)}
+    return {**members, **trial.changed(f"w{slot}", members)}
 
 
 def _cleared(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
@@ -336,9 +337,7 @@ def _changed_members(trial: Trial, slot: int, case: ItemCase, known: CreatedReco
     bulk, resource = trial.context.bulk, trial.context.resource
     if bulk.effect.payload in bulk.items.shared:
         return {}
-    members = trial.changed(f"c{slot}")
-    if case.action == "replace" and known is not None:
-        members = {**known.members, **members}
+    members = {**(known.members if case.action == "replace" and known is not None else {}), **trial.changed(f"c{slot}")}
     if case.action == "upsert" and known is not None and not resource.assigned:
         members = {resource.key: known.key, **members}
     return _with_defect(trial, slot, case, members)
@@ -348,7 +347,7 @@ def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord |
     context, resource = trial.context, trial.context.resource
     edges = 1.0 if case.variant == "edge" else 0.0
     members = new_record_members(context.session, context.site, trial.names, str(slot), trial.rng(slot), edges=edges)
-    members = {**context.spec.sendable(resource.name, members)}
+    members = {**context.sendable(members)}
     shared: Mapping[str, Any] | None = known.members if known is not None else None
     if case.twin is not None and shared is None:
         shared = trial.items[case.twin].content.values

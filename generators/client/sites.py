@@ -24,11 +24,11 @@ from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.requests.calls import draft, sample_value
 from generators.requests.envelope import OperationSpec, SendOptions, operation_spec
-from generators.requests.items import ItemContent
+from generators.requests.items import ItemContent, own_key_member
 from generators.requests.known_records import KnownRecords, Names, RecordContext
 from generators.requests.options import option_for, units_of
 from generators.requests.record_factory import RecordFactory
-from generators.requests.single import RecordSite, item_resources, record_operations
+from generators.requests.single import Members, RecordSite, item_resources, record_operations
 
 MAX_PROBED_SITES: Final = 24
 
@@ -73,8 +73,25 @@ class SiteContext:
         except MisuseError as error:
             raise NotApplicableError(str(error)) from None
 
-    def item(self, content: ItemContent, rng: Random) -> object:
-        """Return an item as it is sent. Raises NotApplicableError when the contract cannot express it."""
+    def barred(self, members: Iterable[str]) -> set[str]:
+        """Return those of the members of a record that the operation may not set, as the resource's list says."""
+        limit = self.spec.writable.get(self.resource.name)
+        if limit is None:
+            return set()
+        free = {*limit, self.resource.key, self.resource.version, own_key_member(self.bulk)}
+        return record_factory_of(self.session, self.resource).members.keys() & {*members} - free
+
+    def sendable(self, members: Members) -> Members:
+        """Return the members that an item can have: no others than it may set, and of a row what its cells can have."""
+        barred = self.barred(members)
+        found = self.spec.sendable(self.resource.name, members)
+        return {name: value for name, value in found.items() if name not in barred}
+
+    def item(self, content: ItemContent, rng: Random, *, barred: bool = False) -> object:
+        """Return an item as it is sent. Raises NotApplicableError when the contract cannot express it.
+
+        What the operation may not set is in no item that is not meant to be wrong, `barred`.
+        """
         spec, effect, bulk = self.spec, self.bulk.effect, self.bulk
         own = effect.payload not in bulk.items.shared
         bare = content.action == "delete" or not own
@@ -82,6 +99,8 @@ class SiteContext:
         names_record = bool(effect.target or effect.http) or names_target(bulk)
         if own and not names_record and content.target is not None:
             members = {**members, self.resource.key: content.target}
+        if not barred and (names := self.barred(members)):
+            raise NotApplicableError(f"{self.operation.id} may not set {', '.join(sorted(names))}")
         action, resource = self._words(content.action)
         said = replace(content, members=None if bare and not members else members)
         return spec.item(said, rng, action=action, resource=resource, kind=self.resource.name)

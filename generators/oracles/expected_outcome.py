@@ -147,7 +147,8 @@ def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutc
 
 def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     members = effect.members or {}
-    if effect.settable is not None and not members.keys() <= effect.settable:
+    resource = effect.record_type.resource
+    if effect.settable is not None and not members.keys() - {resource.key, resource.version} <= effect.settable:
         yield ExpectedOutcome("failed", "with a member that it may not set")
     yield from _fit(effect, members, is_whole=present is False or (present is True and effect.action == "replace"))
     if (present is not True or effect.action == "replace") and effect.record_type.missing(members):

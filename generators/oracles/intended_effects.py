@@ -16,13 +16,13 @@ from contracts.exchange.locations import ParsedRequest, chosen_by, find, is_outs
 from contracts.exchange.outcomes import RepresentationReader, representation_reader
 from contracts.exchange.preconditions import EntityTagList, read_version
 from contracts.messages import ABSENT
+from contracts.openapi.inference import settable_members
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import is_text_or_integer, pointer_of, short
 from generators.oracles.state_model import RecordSet, RecordState, StateModel
 from generators.requests.calls import lookup_members
-from generators.requests.options import writable_members
 
 Settable: TypeAlias = Mapping[str, frozenset[str]]
 """The members that an operation may write, by resource; of others it may write all."""
@@ -134,7 +134,7 @@ class RecordTypes(dict[str, RecordType]):
         self.contract = contract
         self.routes = {one.id: one for one in contract.operations}
         self.settable = {
-            one.id: {name: frozenset(some) for name, some in writable_members(contract, one).items()}
+            one.id: {name: frozenset(some) for name, some in settable_members(contract, one).items()}
             for one in contract.operations
             if one.bulk is not None
         }

@@ -12,6 +12,7 @@ from contracts.bulk.model import Bulk, Choice, Location
 from contracts.errors import MisuseError
 from contracts.exchange.locations import find, is_outside, put
 from contracts.messages import ABSENT
+from contracts.openapi.inference import settable_members
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import tokens_of
 from generators.data.plan import ValueProfile
@@ -28,7 +29,6 @@ from generators.requests.options import (
     options_of,
     place_schema,
     resource_options,
-    writable_members,
 )
 from generators.requests.profiles import Profile
 from generators.requests.record_factory import RecordFactory
@@ -260,7 +260,7 @@ def operation_spec(
             )
             for one in resources
         },
-        writable=writable_members(contract, operation),
+        writable=settable_members(contract, operation),
         has_one_resource=not bulk.effect.http
         and (bulk.effect.resource is None or is_outside(bulk.effect.resource.source)),
         has_one_action=is_outside(bulk.effect.action.source),

@@ -3,7 +3,6 @@
 Begin with `options_of`; an `Option` pairs a word with its meaning.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Final, NamedTuple
@@ -12,7 +11,7 @@ from contracts.bulk.model import Bulk, Choice
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.locations import find, is_outside
-from contracts.openapi.inference import fallback_resource
+from contracts.openapi.inference import fallback_resource, settable_members
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import read_text
 from contracts.schemas.schema_set import Schema
@@ -56,7 +55,6 @@ def option_for(operation: Operation, choice: Choice, meaning: str, element: Sche
 
 
 ACTION_WEIGHTS: Final[Mapping[str, int]] = {"create": 4, "upsert": 3, "update": 3, "replace": 2, "delete": 1}
-CAPITAL_LETTER: Final = re.compile(r"(?<!^)([A-Z])")
 
 
 def resource_options(
@@ -73,12 +71,12 @@ def resource_options(
     words = options_of(choice, schema, [*contract.resources])
     fixed = given.get(choice.source.partition(":")[2]) if is_outside(choice.source) else None
     chosen = [word for word in words if fixed is None or word.written == fixed]
-    writable = writable_members(contract, operation)
+    settable = settable_members(contract, operation)
     if fixed is not None and not chosen:
         known = [str(word.written) for word in words]
         fact = f"{operation.id} knows no '{fixed}' for {choice.source.partition(':')[2]}."
         raise MisuseError(fact, cure=did_you_mean(fixed, known) or f"Choose {listed(known, 'or')}.")
-    return [word for word in chosen if writable.get(word.meaning) != ()] or [Option(None, "")]
+    return [word for word in chosen if settable.get(word.meaning) != ()] or [Option(None, "")]
 
 
 def action_options(operation: Operation, element: Schema | None) -> list[Option]:
@@ -87,13 +85,6 @@ def action_options(operation: Operation, element: Schema | None) -> list[Option]
     choice = operation.bulk.effect.action
     words = options_of(choice, place_schema(operation, element, choice.source))
     return [word for word in words for _ in range(ACTION_WEIGHTS.get(word.meaning, 1) if len(words) > 1 else 1)]
-
-
-def writable_members(contract: Contract, operation: Operation) -> dict[str, tuple[str, ...]]:
-    """Return the members that an operation may set, by resource, from the resource's `x-OPERATION` lists."""
-    name = "x-" + CAPITAL_LETTER.sub(r"-\1", operation.id).lower()
-    lists = {resource.name: resource.extras.get(name) for resource in contract.resources.values()}
-    return {one: tuple(map(str, members)) for one, members in lists.items() if isinstance(members, list)}
 
 
 ACTIONS: Final = ("create", "upsert", "update", "replace", "delete")

@@ -18,7 +18,7 @@ from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import Violation
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job, JobRegistry
-from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemEffect, ItemFault, Outcome, Resolution
+from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemEffect, Outcome, Resolution
 from mockserver.stores.interface import Key, Record, View
 from mockserver.stores.memory import MemoryStore, Overlay, Undo
 from mockserver.stores.spooled_bodies import Spool, SpooledBody
@@ -37,7 +37,6 @@ MEMORY_KEYED_BY_JOB = (
 ItemEffects: TypeAlias = Mapping[int, ItemEffect]  # what a scenario does to items, by their place in the request
 Behaviour: TypeAlias = Callable[["RequestContext"], Response]
 Entries: TypeAlias = Callable[[Sequence[Outcome]], Sequence[Sequence[object]]]
-Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[ItemFault]]
 Perform: TypeAlias = Callable[["RequestContext", "Batch", str], Sequence[Outcome]]
 RereadItem: TypeAlias = Callable[[Item, object], Item]
 ServeItem: TypeAlias = Callable[[Item, MemoryStore | Overlay], Outcome]
@@ -167,7 +166,6 @@ class Hooks:
     resolve:    return the key that a reference (a member of the resource) or a target (its key) names
     new_keys:   for one run, return a function that makes the keys of that many records that the server names
     job_id:     return the id of a new job of that many items
-    inspect:    for one run, return a function that finds faults beyond the resource's declaration
     render:     return a stored record as the API represents it
     entries:    for one run, return a function that renders each outcome as its entries in the response or the job
     dispatch:   serve a request that is an item of another one, all but recording it
@@ -191,7 +189,6 @@ class Hooks:
     resolve: Callable[["ItemRun", View, Resource, str, object], Resolution] | None
     new_keys: Callable[["ItemRun", Resource], Callable[[int], Sequence[Key]]]
     job_id: Callable[["RequestContext", int], str]
-    inspect: Callable[["ItemRun", Resource], Inspect | None] | None
     render: Callable[["ItemRun", Resource, Record], object]
     entries: Callable[["ItemRun"], Entries]
     dispatch: Behaviour

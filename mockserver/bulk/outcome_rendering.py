@@ -25,6 +25,7 @@ _STATUS_OF = {
     "length": 422,
     "schema": 422,
     "unknown": 422,
+    "choice": 422,
     "not-found": 404,
     "duplicate": 409,
     "referenced": 409,
@@ -204,6 +205,7 @@ def fault_text(fault: ItemFault) -> str:
         return str(facts["message"])
     texts = {
         "missing": f"{name} is required",
+        "choice": f"{name} cannot be set by this operation",
         "unknown": f"{name} is not known{_suggestion(facts.get('closest'))}",
         "type": f"{name} must be a {facts.get('expected')}",
         "length": f"{name} must have {_bounds(facts)} characters",

@@ -10,7 +10,14 @@ from typing import Final
 from contracts.bulk.model import Bulk, Resource
 from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import Response
-from contracts.openapi.inference import KeyType, fallback_resource, key_type, keys_of, representation_schema
+from contracts.openapi.inference import (
+    KeyType,
+    fallback_resource,
+    key_type,
+    keys_of,
+    representation_schema,
+    settable_members,
+)
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
 from contracts.schemas.schema_set import Schema
@@ -123,7 +130,9 @@ def _has_condition_fields(operation: Operation, bulk: Bulk) -> bool:
 
 def _rules(contract: Contract, resource: Resource, referrers: Mapping[str, list[tuple[str, str]]]) -> RecordRules:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
-    return RecordRules(resource, schema, referrers.get(resource.name, []), keys_of(contract, resource))
+    lists = {one.id: settable_members(contract, one) for one in contract.operations if one.bulk is not None}
+    settable = {name: frozenset(some[resource.name]) for name, some in lists.items() if resource.name in some}
+    return RecordRules(resource, schema, referrers.get(resource.name, []), keys_of(contract, resource), settable)
 
 
 def _referrers(contract: Contract) -> dict[str, list[tuple[str, str]]]:

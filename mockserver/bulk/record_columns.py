@@ -84,7 +84,7 @@ class _Columns:
     @classmethod
     def of(cls, service: RecordService, items: Sequence[Item]) -> "_Columns | None":
         """Return the columns of items, None where each of them needs a closer look."""
-        if len(items) < MIN_COLUMN or service.inspect is not None:
+        if len(items) < MIN_COLUMN:
             return None
         actions = actions_of(items)
         if len(actions) > 1 or actions.isdisjoint(ACTIONS):
@@ -114,6 +114,7 @@ class _Columns:
         service = self.service
         checks = (
             () if service.valid else self._invalid(),
+            self._not_settable(),
             self._of_another_state(),
             self._deleting(),
             self._stale(),
@@ -135,6 +136,12 @@ class _Columns:
         if self.lacks and rules.schema is not None:
             fits = rules.schema.is_valid
             yield from (n for n, one in enumerate(self.named) if existing[n] is None and not fits(one))
+
+    def _not_settable(self) -> Doubts:
+        """Find items that set what the operation may not set."""
+        settable = self.service.settable
+        if settable is not None and not self.names <= settable:
+            yield from (n for n, one in enumerate(self.changes) if not one.keys() <= settable)
 
     def _of_another_state(self) -> Doubts:
         """Find items whose record is there, is not, or is deleted, and should not be so; new ones under odd keys."""

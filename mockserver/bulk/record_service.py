@@ -4,6 +4,7 @@ Replacement and preconditions by version follow RFC 9110; partial updates JSON M
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, TypeGuard
 
@@ -33,18 +34,26 @@ Referrer = tuple[str, str]
 class RecordRules:
     """The rules of one resource. `referrers` are the (resource, member) pairs that refer to it.
 
-    `keys` are the kinds of its keys, and of those of the resources that it refers to.
+    `keys` are the kinds of its keys, and of those of the resources that it refers to. `settable` are the members that
+    an operation may set, by its id, where it may not set all.
     """
 
-    __slots__ = ("keys", "payloads", "referrers", "resource")
+    __slots__ = ("keys", "payloads", "referrers", "resource", "settable")
 
     def __init__(
-        self, resource: Resource, schema: Schema | None, referrers: Sequence[Referrer], keys: ResourceKeys
+        self,
+        resource: Resource,
+        schema: Schema | None,
+        referrers: Sequence[Referrer],
+        keys: ResourceKeys,
+        settable: Mapping[str, AbstractSet[str]] | None = None,
     ) -> None:
         self.resource = resource
         self.payloads = PayloadValidator(resource, schema)
         self.referrers = tuple(referrers)
         self.keys = keys
+        own = {resource.key, *([resource.version] if resource.version else [])}  # they say which record is meant
+        self.settable = {name: members | own for name, members in (settable or {}).items()}
 
     def bind(self, run: "ItemRun", view: View) -> "RecordService":
         """Return a service that applies items of one run to one view."""
@@ -56,7 +65,6 @@ class RecordService:
 
     __slots__ = (
         "collection",
-        "inspect",
         "is_reported",
         "new_keys",
         "now",
@@ -66,6 +74,7 @@ class RecordService:
         "resource",
         "rules",
         "run",
+        "settable",
         "valid",
         "view",
     )
@@ -77,7 +86,7 @@ class RecordService:
         self.now: datetime = run.now
         self.valid = resource.name in run.valid
         self.resolve = hooks.resolve
-        self.inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
+        self.settable = None if run.operation is None else rules.settable.get(run.operation.id)
         self.new_keys: Callable[[int], Sequence[Key]] | None = (
             hooks.new_keys(run, resource) if resource.assigned else None
         )
@@ -223,13 +232,22 @@ class RecordService:
             changes = self._followed(changes, faults)
         if resource.unique:
             self._unique(changes, existing, faults)
-        if self.inspect is not None:
-            faults.extend(self.inspect(item, changes))
+        if self.settable is not None:
+            faults = self._unless_settable(changes, faults, self.settable)
         return changes, in_payload_order(faults, changes, resource) if len(faults) > 1 else faults
 
     def changed(self, item: Item) -> Mapping[str, object]:
         """Return the members that an item sets."""
         return self.run.api.hooks.changed_members(self.resource, (item.payload,))[0]
+
+    def _unless_settable(
+        self, changes: Mapping[str, object], faults: list[ItemFault], settable: AbstractSet[str]
+    ) -> list[ItemFault]:
+        """Return the faults of members that the operation may set, and one for each other member that is known."""
+        unknown = {one.members[0] for one in faults if one.kind == "unknown"}
+        barred = changes.keys() - settable - unknown
+        own = [ItemFault("choice", (name,), value) for name, value in changes.items() if name in barred]
+        return [*(one for one in faults if barred.isdisjoint(one.members)), *own]
 
     def _renaming(self, given: object, key: object) -> Iterator[ItemFault]:
         """Yield the fault of a payload whose key is not that of the record which it is for."""

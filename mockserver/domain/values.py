@@ -42,9 +42,9 @@ class Item(NamedTuple):
 class ItemFault(NamedTuple):
     """One reason why an item failed.
 
-    `kind` is one of: missing, unknown, type, length, schema (another keyword), reference, ambiguous, converter,
-    duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario, cut-off,
-    unprocessed (returned to be sent again).
+    `kind` is one of: missing, unknown, choice (the operation may not set the member), type, length, schema (another
+    keyword), reference, ambiguous, converter, duplicate, not-found, version, referenced, locked, broken (an item that
+    it depends on failed), scenario, cut-off, unprocessed (returned to be sent again).
     `members` are the names of the payload members concerned, `value` the given value. `facts` has details by kind:
     `min`, `max`, `length`, `expected`, `keyword`, `current`, `count`, `closest`, `nearest`, `words`, `resource`,
     `code`, `message`, `status`, `word`.

@@ -278,7 +278,6 @@ DEFAULT_HOOKS: Final = Hooks(
     resolve=None,
     new_keys=new_keys,
     job_id=job_id,
-    inspect=None,
     render=render,
     entries=entries,
     dispatch=dispatch,

@@ -287,7 +287,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="exact",
-        says="What is sent is taken as it is (0, false, blanks, keys nearly equal), but for unique values in use.",
+        says="What is sent is taken as it is (0, blanks, keys nearly equal), but for what is in use or may not be set.",
         exempt_reason=_unless("its items set no members", _writes_members),
         experiment=exact,
     ),

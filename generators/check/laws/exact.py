@@ -2,8 +2,8 @@
 
 Values that programs take for nothing, such as 0, false and the text `null`, capital letters, blanks and long texts are
 taken and stored; keys that are nearly equal are different ones. Each item has several such values at once; when it
-fails, each value is sent by itself. What is written again, and unique values of others, are in `again`. Versions are
-exact too: `old_versions`, of the law `stale-version`.
+fails, each value is sent by itself. What is written again, and unique values of others, are in `again`. Members that
+the operation may not set are not taken. Versions are exact too: `old_versions`, of the law `stale-version`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import pointer_of, short
 from generators.check.laws.again import changed_to_taken, written_again
+from generators.check.laws.errors.member_faults import barred_trials
 from generators.check.laws.keys import has_exact_keys
 from generators.check.laws.metamorphic import (
     batched,
@@ -59,8 +60,8 @@ OLD_STEPS: Final = (0, 2, 8)  # from its first version to one with its beginning
 
 
 def exact(context: SiteContext) -> Iterator[Finding]:
-    """Send unusual values, keys that are nearly equal, and what was sent before. Raises NotApplicableError."""
-    own = (changed_to_taken, _judge_values, _judge_keys, written_again)
+    """Send unusual values, nearly equal keys, what may not be set, what was sent before. Raises NotApplicableError."""
+    own = (changed_to_taken, _judge_values, _judge_keys, _judge_barred, written_again)
     is_shared = context.bulk.effect.payload in context.bulk.items.shared
     yield from run_each((_judge_nulls, *(() if is_shared else own)), lambda part: part(context))
 
@@ -115,6 +116,19 @@ def _judge_cleared(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
         is_done = exchange.response.status in SUCCESS_STATUS
         found = snapshots(trial, {} if key is ABSENT else {1: key}, slots=[1]) if is_done else {}
         yield from _judge_reads(trial, found, {1: row}, exchange)
+
+
+def _judge_barred(context: SiteContext) -> Iterator[Finding]:
+    """Set each member that the operation may not set. Raises NotApplicableError where it may set all."""
+    trials = list(barred_trials(context))
+    if not trials:
+        raise NotApplicableError("it may set all members of a record")
+    for made in trials:
+        done = perform(made.trial, _options(context))
+        for slot in () if done.refused else done.slots("done"):
+            case, fault = made.trial.items[slot].case, made.faults[slot][0]
+            says = f"item {slot}, the {case} of a record that sets '{fault.member}', is done"
+            yield trial_finding(LAW, "what may not be set is set", says, done)
 
 
 def _kind(schema: Schema) -> bytes:

@@ -150,9 +150,10 @@ def _judge_size(context: SiteContext, case: ItemCase, size: int) -> Iterator[Fin
 
 def _marked(trial: Trial) -> Trial:
     """Return a trial with a fresh text in a member of each item that has none otherwise, where there is one."""
+    barred = trial.context.barred(trial.maker.free)
     for n, one in enumerate(trial.items):
         try:
-            change = trial.maker.fresh_change(trial.record_context(f"u{n}"), f"u{n}")
+            change = trial.maker.fresh_change(trial.record_context(f"u{n}"), f"u{n}", besides=barred)
         except NotApplicableError:
             return trial
         trial.items[n] = trial.with_members(one, {**one.content.values, **change})

@@ -81,7 +81,6 @@ HOOKS: Final = replace(
     resolve=data_set.resolve,
     new_keys=scope.new_keys,
     job_id=scope.job_id,
-    inspect=writes.inspect,
     render=data_set.render,
     entries=messages.entries,
     finish=messages.finish,

@@ -41,7 +41,7 @@ FAILED: Final[Mapping[str, tuple[str, str]]] = {
     "reference": ("Sandbox_ReferenceNotFound", "{{{path}}} refers to no record"),
     "ambiguous": ("Sandbox_ReferenceAmbiguous", "{{{path}}} refers to {count} records"),
     "referenced": ("Sandbox_RecordReferenced", "{kind} with id {id} is referenced by {count} records"),
-    "match": ("Sandbox_NotMatchUpdatable", "{{{path}}} is not available for match update"),
+    "choice": ("Sandbox_NotMatchUpdatable", "{{{path}}} is not available for match update"),
 }
 MAX_TEXT_CHARS: Final = 200  # characters of a name that somebody made up
 REJECTED: Final = ("Sandbox_BusinessRule", "The record was rejected")
@@ -90,11 +90,9 @@ def _done(actions: Sequence[str], kind: str, keys: Sequence[Key], users: Sequenc
 
 
 def _failures(run: ItemRun, outcome: Outcome, user: object) -> Sequence[Message]:
-    """Return a message for each fault; a property that a match update may not set hides its other faults."""
-    kind, faults = object_types_of(run.api).by_name[outcome.item.resource.name], outcome.faults
-    barred = {fault.members for fault in faults if fault.kind == "match"}
-    reported = [fault for fault in faults if fault.kind == "match" or fault.members not in barred] if barred else faults
-    return [_failure(kind, run, outcome, fault, user if isinstance(user, str) else None) for fault in reported]
+    """Return a message for each fault."""
+    kind = object_types_of(run.api).by_name[outcome.item.resource.name]
+    return [_failure(kind, run, outcome, fault, user if isinstance(user, str) else None) for fault in outcome.faults]
 
 
 def message(code: str, text: str, severity: str, **members: object) -> Message:

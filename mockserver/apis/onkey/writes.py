@@ -9,16 +9,15 @@ import orjson
 from contracts.bulk.model import Resource
 from contracts.exchange.bulk_request import becomes_job
 from contracts.messages import Headers, Response
-from mockserver.api.model import Inspect, ItemRun, Members, RequestContext, json_response
+from mockserver.api.model import Members, RequestContext, json_response
 from mockserver.apis.onkey.data_set import base_of, data_set
 from mockserver.apis.onkey.lists import BAD_ID_TEXT
 from mockserver.apis.onkey.messages import entries, invalid, not_found
-from mockserver.apis.onkey.resource_types import ObjectType, key_of, object_types_of
+from mockserver.apis.onkey.resource_types import ObjectType, key_of
 from mockserver.apis.onkey.scope import kind_of
 from mockserver.bulk.execution import accept_jobs, run_batch, run_of
 from mockserver.bulk.guards import Admission, make_batch
 from mockserver.bulk.prepared_api import prepared
-from mockserver.domain.values import Item, ItemFault
 
 
 def create(context: RequestContext) -> Response:
@@ -89,17 +88,3 @@ def _operations(payload: object, names: Mapping[str, str]) -> Members:
 def own_name(path: str, own: str) -> str:
     """Return the own property in a path: `Resource->Code` gives `Code` for `resource->`; others are unchanged."""
     return path[len(own) :] if path[: len(own)].lower() == own else path
-
-
-def inspect(run: ItemRun, resource: Resource) -> Inspect | None:
-    """Return the function that finds properties a match update may not set; other operations may set any."""
-    if run.operation is None or run.operation.id != "matchUpdate":
-        return None
-    kind = object_types_of(run.api).by_name[resource.name]
-
-    def unmatched(item: Item, changed: Mapping[str, object]) -> Sequence[ItemFault]:
-        del item
-        barred = [name for name in changed if name in kind.written and name not in kind.match]
-        return [ItemFault("match", (name,), changed[name]) for name in barred]
-
-    return unmatched

@@ -123,7 +123,7 @@ def new_keys(run, resource):
     return fresh
 
 
-def service_of(records, resource, action, *, own, overlaid, valid=True):
+def service_of(records, resource, action, *, own, overlaid, valid=True, settable=None):
     """Return a service over a store of its own with these records."""
     store = MemoryStore(INDEXES)
     for name, is_deleted in (("p1", False), ("p2", False), ("gone", True)):
@@ -132,7 +132,7 @@ def service_of(records, resource, action, *, own, overlaid, valid=True):
         store.put(HERE, Record(key, 2, deleted=is_deleted, body=dict(body), created=BORN, modified=BORN))
     hooks = replace(DEFAULT_HOOKS, new_keys=new_keys, **({"resolve": resolve, "prepare": prepare} if own else {}))
     effect = SimpleNamespace(effect=SimpleNamespace(target=("/id",) if action != "create" else ()))
-    operation = SimpleNamespace(bulk=effect, record=None)
+    operation = SimpleNamespace(id="write", bulk=effect, record=None)
     run = SimpleNamespace(
         api=SimpleNamespace(hooks=hooks),
         scope="s",
@@ -145,7 +145,8 @@ def service_of(records, resource, action, *, own, overlaid, valid=True):
     kinds = ResourceKeys(
         kind=KeyType(), referred={"place": KeyType(), "parent": KeyType()}, are_given=not resource.assigned
     )
-    rules = RecordRules(resource, None if valid else SCHEMA, [("thing", "parent")], kinds)
+    limits = {} if settable is None else {"write": settable}
+    rules = RecordRules(resource, None if valid else SCHEMA, [("thing", "parent")], kinds, limits)
     view = Overlay(store) if overlaid else store
     return RecordService(rules, run, view), store
 
@@ -188,9 +189,10 @@ items_of = st.lists(
     simple=st.booleans(),
     valid=st.booleans(),
     defaults=st.sampled_from([THING.defaults, {"a": "default"}, {}]),
+    settable=st.sampled_from([None, None, {"name", "code", "place", "a", "b"}]),
 )
 def test_together_and_one_by_one_are_the_same(
-    *, items, records, action, assigned, restrict, own, overlaid, simple, valid, defaults
+    *, items, records, action, assigned, restrict, own, overlaid, simple, valid, defaults, settable
 ):
     """Whatever the items and the records are, nobody can tell whether the items were applied together."""
     resource = replace(
@@ -205,8 +207,9 @@ def test_together_and_one_by_one_are_the_same(
         Item(n, None, action, resource, target, payload, version, None, payload)
         for n, (target, payload, version) in enumerate(items)
     ]
-    together, store = service_of(records, resource, action, own=own, overlaid=overlaid, valid=valid)
-    one_by_one, other = service_of(records, resource, action, own=own, overlaid=overlaid, valid=valid)
+    ways = {"own": own, "overlaid": overlaid, "valid": valid, "settable": settable}
+    together, store = service_of(records, resource, action, **ways)
+    one_by_one, other = service_of(records, resource, action, **ways)
     assert list(apply_all(together, _by_columns(sent) if simple else sent)) == list(map(one_by_one.apply, sent))
     assert state_of(together) == state_of(one_by_one)
     if overlaid:
@@ -292,6 +295,24 @@ def test_names_in_another_case_make_no_item_odd(action, monkeypatch):
     items = [Item(n, None, action, resource, f"k{n}", spelt[n % 4], None, None, None) for n in range(20)]
     assert [one.record.body["name"] for one in apply_all(service, items)] == ["n"] * 20
     assert looked == []
+
+
+@pytest.mark.parametrize("valid", [True, False])
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_a_member_that_the_operation_may_not_set_fails_its_item_alone(action, valid, monkeypatch):
+    """It is told in the place of what else is wrong with that member, beside the faults of others."""
+    looked = []
+    judged = RecordService.apply
+    monkeypatch.setattr(RecordService, "apply", lambda self, item: looked.append(item.index) or judged(self, item))
+    known = {f"k{n}": ({"name": "n"}, False) for n in range(20)} if action == "update" else {}
+    service, _ = service_of(known, THING, action, own=False, overlaid=False, valid=valid, settable={"name", "code"})
+    sent = [{"id": f"k{n}", "name": "n"} for n in range(20)]
+    sent[7] = {"id": "k7", "name": "n", "code": "c", "place": 3, "kind": "k"}
+    items = [Item(n, None, action, THING, f"k{n}", one, None, None, one) for n, one in enumerate(sent)]
+    outcomes = apply_all(service, items)
+    assert looked == [7]
+    (faults,) = [one.faults for one in outcomes if one.failed]
+    assert list(faults) == [ItemFault("choice", ("place",), 3), ItemFault("choice", ("kind",), "k")]
 
 
 def test_a_value_that_two_items_want_makes_both_odd(monkeypatch):

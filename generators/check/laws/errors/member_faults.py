@@ -53,15 +53,25 @@ def member_trials(context: SiteContext) -> Iterator[MemberTrial]:
         if any(name in site.resource.required for name in site.resource.references):
             continue  # each record needs others
         with suppress(NotApplicableError):
-            yield from _shared_trials(own) if is_shared else _own_trials(own)
+            yield from _shared_trials(own) if is_shared else _own_trials(own, _wrong_members)
 
 
-def _own_trials(context: SiteContext) -> Iterator[MemberTrial]:
+def barred_trials(context: SiteContext) -> Iterator[MemberTrial]:
+    """Yield trials whose items, each with a payload of its own, set what the operation may not set."""
+    if context.bulk.effect.payload not in context.bulk.items.shared:
+        for site in experiment_sites(context.session, context.operation):
+            own = replace(context, site=site)
+            limit = own.spec.writable.get(site.resource.name)
+            if limit:
+                yield from _own_trials(own, partial(_not_chosen, chosen=limit))
+
+
+def _own_trials(context: SiteContext, wrong: Callable[[Trial], Iterator[Wrong]]) -> Iterator[MemberTrial]:
     """Yield trials in which each item has a payload of its own."""
     for case in available_cases(context)[0]:
         if case.action not in WRITING_ACTIONS:
             continue
-        rows = list(_wrong_members(prepare_trial(context, [case])))
+        rows = list(wrong(prepare_trial(context, [case])))
         for some in islice(batched(rows, max_independent_items(context)), MAX_REQUESTS):
             fitting = list(_fitting(context, case, some))
             if fitting:
@@ -80,8 +90,11 @@ def _fitting(context: SiteContext, case: ItemCase, rows: Sequence[Wrong]) -> Ite
     """Yield the wrong members of items that are no reason to refuse the request."""
     trial = prepare_trial(context, [case])
     for members, fault in rows:
-        spoiled = trial.with_members(trial.items[0], {**trial.items[0].content.values, **members})
-        if trial.can_have(members) and fits_request(trial, case, spoiled.raw):
+        is_barred = fault.kind == "choice"
+        if not is_barred and not trial.can_have(members):
+            continue
+        values = {**trial.items[0].content.values, **members}
+        if fits_request(trial, case, trial.with_members(trial.items[0], values, barred=is_barred).raw):
             yield members, fault
 
 
@@ -89,7 +102,10 @@ def _spoiled(context: SiteContext, case: ItemCase, rows: Sequence[Wrong]) -> Fau
     """Return a trial of items with these wrong members, and their faults."""
     trial = prepare_trial(context, [case] * len(rows))
     pairs = zip(trial.items, rows, strict=True)
-    trial.items = [trial.with_members(one, {**one.content.values, **members}) for one, (members, _) in pairs]
+    trial.items = [
+        trial.with_members(one, {**one.content.values, **members}, barred=fault.kind == "choice")
+        for one, (members, fault) in pairs
+    ]
     return trial, {slot: [fault] for slot, (_, fault) in enumerate(rows)}
 
 
