@@ -47,6 +47,7 @@ class LaneProcess:
         self._thread: Thread | None = None
         self._there = Beside()
         self._is_open = self._is_stopped = False
+        self._untried: set[str] = set()
         self._failure: BaseException | None = None
         self.is_dead = False
 
@@ -64,7 +65,7 @@ class LaneProcess:
         emit({"kind": "ended", "shard": shard.name})
 
     def _begin(self, shard: Shard, emit: Emit) -> None:
-        before, self._is_open = self._thread, True
+        before, self._is_open, self._untried = self._thread, True, {one.fingerprint for one in shard.untried}
         self._thread = Thread(target=self._forward, args=(shard, emit, before, monotonic()), daemon=True)
         self._thread.start()
 
@@ -79,6 +80,8 @@ class LaneProcess:
                     return
                 seconds = max(0.0, shard.seconds - (monotonic() - begun))
                 self._connection.send(("shard", replace(shard, seconds=seconds, lanes=THERE, untried=())))
+                for mark in self._untried:  # what waits from the begin, it waits here
+                    self._connection.send(("found", mark))
             while (event := self._connection.recv())["kind"] != "ended":
                 self._take(event, emit)
         except (EOFError, OSError):
@@ -105,7 +108,10 @@ class LaneProcess:
         """Emit an event of this process, and tell the other one of findings, and when this one goes on alone."""
         if event["kind"] in {"found", "kept", "alone"}:
             found = event.get("finding")
-            self._send((event["kind"], found.fingerprint if found is not None else ""))
+            mark = found.fingerprint if found is not None else ""
+            with self._lock:
+                self._untried.discard(mark)
+            self._send((event["kind"], mark))
         if event["kind"] != "ended":
             emit(event)
 

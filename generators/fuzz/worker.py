@@ -96,6 +96,7 @@ class FuzzWorker:
     budget: Budget = field(init=False)
     found: dict[str, StoredFinding] = field(default_factory=dict)
     waiting: list[StoredFinding] = field(default_factory=list)
+    interrupted: list[tuple[int, Task]] = field(default_factory=list)
     shrink_seconds: float = 0.0
     conflicts: int = 0
     is_lost: bool = False
@@ -125,14 +126,10 @@ class FuzzWorker:
         """The number of environments that are used at a time."""
         return LANE_COUNT if self.target.controlled else THREAD_COUNT // 2
 
-    @property
-    def _process_count(self) -> int:
-        return LANE_COUNT // len(self.shard.lanes) if self.shard.lanes else 1
-
     def run(self) -> None:
         """Run tasks until the time is up; findings are shrunk between two tasks and at the end."""
         with suppress(DeadlineExceededError):
-            targets = discover_targets(self._task_run("survey", 0).session)
+            targets = discover_targets(self._task_run("survey", 0, partial(self._on_finding, 0)).session)
             if targets.bulk:
                 self._run_quiet_tasks(targets)
                 self._run_all(self._task_queues(targets), targets)
@@ -167,7 +164,8 @@ class FuzzWorker:
             return enumerate(scheduled_tasks(self.job.contract, targets, rng, coverage, ordinal=self.shard.ordinal))
 
         if not self.target.controlled:
-            return [islice(queue(), self.shard.process, None, self._process_count)] * self.thread_count
+            processes = LANE_COUNT // len(self.shard.lanes) if self.shard.lanes else 1
+            return [islice(queue(), self.shard.process, None, processes)] * self.thread_count
         return [islice(queue(), n, None, self.thread_count) for n in range(self.thread_count)]
 
     def _run_all(self, queues: Sequence[TaskQueue], targets: FuzzTargets) -> None:
@@ -225,14 +223,15 @@ class FuzzWorker:
                 sleep(PAUSE)
                 continue
             with self._state:
-                n, task = next(tasks)
-            with suppress(DeadlineExceededError):
-                try:
-                    self._run_task(task, targets, n, thread)
-                    lost = 0
-                except NoAnswerError:
-                    lost += 1
-                    self.is_lost = self.is_lost or lost >= MAX_LOST_REQUESTS
+                n, task = self.interrupted.pop(0) if self.interrupted else next(tasks)
+            try:
+                self._run_task(task, targets, n, thread)
+                lost = 0
+            except DeadlineExceededError:
+                self.interrupted += [(n, task)] if self._is_interrupted(thread) else []
+            except NoAnswerError:
+                lost += 1
+                self.is_lost = self.is_lost or lost >= MAX_LOST_REQUESTS
             self._shrink_in_turn(thread)
         self._shrink_in_turn(thread)
         self._hand_over()
@@ -258,6 +257,10 @@ class FuzzWorker:
         is_waiting = self._has_findings_to_shrink() or (self.job.shrinks and bool(self.beside.waiting))
         return self.job.stops_at_first and is_waiting
 
+    def _is_interrupted(self, thread: int) -> bool:
+        """Return whether a task waits until others are done: on a shared server it would be in their way."""
+        return not self.target.controlled and (self.is_paused() or self.is_idle(thread))
+
     def _has_findings_to_shrink(self) -> bool:
         return self.job.shrinks and (bool(self.waiting) or self._shrink_lock.locked())
 
@@ -277,7 +280,7 @@ class FuzzWorker:
             on_finding=hear or partial(self._on_finding, thread),
             on_exchange=partial(self._count, thread),
             uses_model=uses_model,
-            is_over=self._is_over if hear else lambda: self._is_task_time_over() or self.is_idle(thread),
+            is_over=self._is_over if hear else lambda: self._is_task_time_over() or self._is_interrupted(thread),
             paces=self.paces,
         )
 

@@ -3,10 +3,13 @@
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 from children import HANGS, eventually
+from example_findings import kept
 
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import TargetOptions
@@ -85,6 +88,18 @@ def test_both_processes_tell_of_one_shard(executor):
     assert found
     assert len(found) == len(set(found))
     assert [one for one in events if one["kind"] == "ended"] == [{"kind": "ended", "shard": "bulk-000000"}]
+
+
+def test_the_other_process_hears_of_findings_that_wait_from_the_begin(executor):
+    """They are replayed in this one; until then it looks for nothing that may be in the way, and it tells of none."""
+    beside, told = executor._beside, []  # noqa: SLF001 - what is sent to the other process is looked at
+    pipe = beside._connection  # noqa: SLF001 - see above
+    noting = SimpleNamespace(send=lambda message: told.append(message) or pipe.send(message), recv=pipe.recv)
+    beside._connection = noting  # noqa: SLF001 - see above
+    shard = replace(SHARD, untried=(kept("a", tries=0),))
+    executor.run([shard], lambda _: None, lambda: ("found", shard.untried[0].fingerprint) in told)
+    (sent,) = [value for word, value in told if word == "shard"]
+    assert sent.untried == ()
 
 
 def test_the_other_process_ends_with_the_campaign(executor):

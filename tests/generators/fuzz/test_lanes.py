@@ -2,18 +2,21 @@
 
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from children import HANGS
 from example_findings import kept
 
 from contracts.openapi.loading import load_bundled
-from generators.client.environments import TargetOptions, open_target
+from generators.client.environments import Environment, TargetOptions, open_target
 from generators.fuzz import worker
 from generators.fuzz.lane_process import HERE as FIRST
 from generators.fuzz.lane_process import THERE as SECOND
 from generators.fuzz.shards import ENVIRONMENTS_PER_SHARD, CampaignConfig, Shard, first_environment
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER = kept("a", law="model", confirmed=0, tries=3)
 SEEN = kept("a", law="model", confirmed=0, tries=0, small=False)
 SHOWN = kept("a", law="model")
@@ -23,6 +26,13 @@ class Shared:
     """A server that everybody shares."""
 
     controlled = False
+
+    def fresh(self, purpose):
+        """Return an environment that nobody sends to."""
+        del purpose
+        return Environment(
+            client=SimpleNamespace(controlled=False, advance=lambda _: None, now=lambda: NOW), name_prefix="00000"
+        )
 
 
 JOB = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
@@ -106,6 +116,30 @@ def test_while_a_finding_waits_nothing_is_looked_for_if_it_may_be_the_end(stops_
     assert not here.is_paused()
     here.waiting = [SEEN]
     assert here.is_paused() is stops_at_first
+
+
+class Seeing(worker.FuzzWorker):
+    """A worker whose first task sees something, and then would send a request."""
+
+    def _run_task(self, task, targets, n, thread):
+        del targets
+        self.waiting = [] if ran else [SEEN]
+        ran.append(task)
+        self._task_run("play", n, thread=thread).session.advance(timedelta(seconds=0.001))
+
+
+ran = []
+
+
+@pytest.mark.parametrize(("stops_at_first", "order"), [(False, ["one", "two"]), (True, ["one", "one", "two"])])
+def test_a_task_that_a_finding_interrupts_is_run_again(stops_at_first, order, monkeypatch):
+    """Its requests would be in the way of the replays; once they are over, it begins anew."""
+    ran.clear()
+    monkeypatch.setattr(worker.Triager, "confirm", lambda *_: SHOWN)
+    made = Seeing(replace(JOB, stops_at_first=stops_at_first), HERE, Shared(), [].append, lambda: False)
+    with pytest.raises(StopIteration):
+        made._run_tasks(iter([(1, "one"), (2, "two")]), None, 0)  # noqa: SLF001 - what a thread runs
+    assert ran == order
 
 
 @pytest.mark.parametrize(("stops_at_first", "tried"), [(False, []), (True, [3])])
