@@ -163,7 +163,7 @@ def _create_parent(session: Session, name: str, names: Names, slot: str) -> obje
     if site is None:
         raise NotApplicableError(f"a {name} to refer to cannot be made")
     members = new_record_members(session, site, names, slot, session.rng("parent", name))
-    return create_records(session, site, [members], names)[0].key
+    return create_keys(session, site, [members], names)[0]
 
 
 def new_record_members(
@@ -196,7 +196,17 @@ def filled_members(session: Session, site: RecordSite, names: Names, slot: str, 
 
 
 def create_records(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[CreatedRecord]:
-    """Create records and return them. Raises NotApplicableError when no operation succeeds.
+    """Create records and return them. Raises NotApplicableError when no operation succeeds."""
+    return _created_records(session, site, _create(session, site, members, names), members)
+
+
+def create_keys(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[object]:
+    """Create records and return their keys; their versions are not looked up. Raises NotApplicableError."""
+    return [one.key for one in _create(session, site, members, names)]
+
+
+def _create(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[Snapshot]:
+    """Create records, and return what is told of them, their keys at least. Raises NotApplicableError.
 
     Those that no list could tell from others are created in bulk, where outcomes tell their keys.
     """
@@ -208,7 +218,7 @@ def create_records(session: Session, site: RecordSite, members: Sequence[Members
     for way in reversed(ways) if is_lost or len(members) >= BULK_THRESHOLD else ways:
         made = way()
         if made is not None:
-            return _created_records(session, site, made, members)
+            return made
     raise NotApplicableError(f"no {site.resource.name} could be made to act on")
 
 

@@ -13,7 +13,7 @@ from contracts.bulk.lists import placeholder_of, placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.schemas.schema_set import Schema
-from generators.check.records import CreatedRecord, create_parents, create_records, new_record_members
+from generators.check.records import CreatedRecord, create_keys, create_parents, create_records, new_record_members
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
@@ -113,7 +113,7 @@ def _referring(session: Session, site: RecordSite, names: Names, row: Mapping[st
     references = {**create_parents(session, site, names, slot, wanted), **{name: one.key for name, one in row.items()}}
     factory = record_factory_of(session, site.resource)
     members = factory.fresh_record(record_context_of(names, session.rng(LAW, slot)), slot, references)
-    return create_records(session, site, [members], names)[0].key
+    return create_keys(session, site, [members], names)[0]
 
 
 def _unique_cases(

@@ -19,6 +19,7 @@ from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.ordering import looked_up_in_turn
 from generators.check.records import (
     CreatedRecord,
+    create_keys,
     create_records,
     new_record_members,
     read_record,
@@ -169,7 +170,7 @@ def _foreign_keys(context: SiteContext) -> Iterator[LookupCase]:
                 continue
             names, rng = context.session.names(), context.session.rng(LAW, "foreign")
             new = new_record_members(context.session, other, names, "o", rng)
-            key = create_records(context.session, other, [new], names)[0].key
+            key = create_keys(context.session, other, [new], names)[0]
             right = {name: key for name, site in named.items() if site.resource.name == other.resource.name}
             for one in (name for name in members if schemas[name].is_valid(key)):
                 what = f"the key of a {other.resource.name} where a {named[one].resource.name} is meant"

@@ -15,7 +15,7 @@ from contracts.openapi.model import Operation
 from contracts.schemas.equality import key_text
 from generators.check.laws.lookups import lookup_reference
 from generators.check.laws.metamorphic import known_targets, run_each
-from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
+from generators.check.records import CreatedRecord, create_keys, new_record_members, read_record
 from generators.check.separate_places import (
     JUDGED_ACTIONS,
     LAW,
@@ -174,7 +174,7 @@ def _looked_up(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
     sides = ((place.owner, place.here), (place.caller, place.there))
     keys = []
     for session.identity, values in sides:
-        keys.append(create_records(session, at_values(site, values), [members], names)[0].key)
+        keys.append(create_keys(session, at_values(site, values), [members], names)[0])
     for (session.identity, values), key in zip(sides, keys, strict=True):
         there = replace(context, site=at_values(context.site, values))
         found, by_key = (_referring(there, cases[0], values, {member: one}) for one in (lookup, key))

@@ -16,7 +16,7 @@ from contracts.openapi.model import ManyReads, Operation
 from contracts.schemas.equality import declared_part, key_text
 from contracts.syntax.text import as_list, short
 from generators.check.laws.calls.parameters import WORD
-from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
+from generators.check.records import CreatedRecord, create_keys, create_records, new_record_members, read_record
 from generators.check.separate_places import Elsewhere, created_record, elsewheres, leaves, similar_id
 from generators.client.session import Session
 from generators.client.sites import experiment_site, record_factory_of
@@ -88,7 +88,7 @@ class _Reading:
         less = {name: value for name, value in bare.items() if name not in maker.free}
         less |= {name: bare[name] for name in self.site.resource.required if name in bare}
         members = [whole, less if maker.fits(less, partial=False) else bare]
-        keys = [one.key for one in create_records(self.session, self.site, members, names)]
+        keys = create_keys(self.session, self.site, members, names)
         yield from self._judged(keys, ())
 
     def _shared_queries(self) -> Iterator[tuple[tuple[str, str], ...]]:

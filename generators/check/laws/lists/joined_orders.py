@@ -20,7 +20,7 @@ from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, left
 from generators.check.laws.lists.written_otherwise import written_otherwise
 from generators.check.laws.metamorphic import run_each
 from generators.check.lists import is_after, list_finding
-from generators.check.records import CreatedRecord, create_records, new_record_members
+from generators.check.records import CreatedRecord, create_keys, create_records, new_record_members
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
@@ -164,7 +164,7 @@ def _some_members(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("no choice of members is declared")
     site = max(sites, key=lambda one: len(one.resource.required))
     wanted = site.resource.required
-    create_records(session, site, [new_record_members(session, site, names, "s", session.rng("members"))], names)
+    create_keys(session, site, [new_record_members(session, site, names, "s", session.rng("members"))], names)
     beside = {site.resource.key, site.resource.version}
     schema = record_factory_of(session, site.resource).members.get(wanted[0])
     ways = [(wanted[:1], more) for more in _asked_beside(site.rules, wanted[0], schema)]

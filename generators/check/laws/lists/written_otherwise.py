@@ -19,7 +19,7 @@ from contracts.syntax.text import as_list, short, tokens_of
 from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of
 from generators.check.laws.metamorphic import run_each
 from generators.check.lists import list_finding
-from generators.check.records import create_records, new_record_members, read_record
+from generators.check.records import create_keys, create_records, new_record_members, read_record
 from generators.check.separate_places import leaves
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
@@ -157,7 +157,7 @@ def _parent(session: Session, site: RecordSite, prefix: str) -> tuple[str | None
         if parent is not None and text is not None and "create" in parent.operations:
             names = session.names()
             members = {**new_record_members(session, parent, names, "op", session.rng(LAW)), text: f"{prefix}p"}
-            return reference, create_records(session, parent, [members], names)[0].key, text
+            return reference, create_keys(session, parent, [members], names)[0], text
     return None, None, None
 
 
