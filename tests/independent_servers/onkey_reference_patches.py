@@ -165,6 +165,18 @@ def nulls_unasked(server: Any) -> None:
         return real(own, type_, {**converter, "properties": asked} if asked else converter)
 
 
+def imported_exact(server: Any) -> None:
+    """Know the properties in an import as they are written alone, the first letter small or not."""
+    del server
+
+    @around(requests, "imported")
+    def imported(real: Any, reader: Any, item: dict[str, Any], where: str) -> Command:
+        command = real(reader, item, where)
+        known = {name for own in command.type.properties for name in (own, own[:1].upper() + own[1:])}
+        sets = [(path if path.rpartition("->")[2] in known else f"No{path}", raw) for path, raw in command.sets]
+        return replace(command, sets=tuple(sets))
+
+
 def entities_exact(server: Any) -> None:
     """Read the name of the entity in a path of an update with regard to case."""
     del server
@@ -223,6 +235,7 @@ PATCHES = by_name(
     joined_alone,
     nulls_unasked,
     entities_exact,
+    imported_exact,
     ordered_whole,
     lookups_of_all_sets,
     pairs_at_creation,

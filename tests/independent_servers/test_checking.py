@@ -310,6 +310,7 @@ BUGS = {
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded", "put-folded"),
     ("onkey", "words"): (
         "entities-exact",
+        "imported-exact",
         "match-mode-exact",
         "members-exact",
         "mode-exact",

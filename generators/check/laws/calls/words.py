@@ -55,7 +55,10 @@ def words(session: Session, operation: Operation) -> Iterator[Finding]:
 
 
 def _in_any_case(session: Session, operation: Operation) -> Iterator[Finding]:
-    """Change the case of all words whose case does not count; where that makes a difference, of one at a time."""
+    """Change the case of all words whose case does not count; where that makes a difference, of one at a time.
+
+    The other forms of names exclude each other: each is tried by itself.
+    """
     changes = _free_changes(session.contract, operation)
     if not changes:
         raise NotApplicableError("it has no words whose case does not count")
@@ -67,6 +70,8 @@ def _in_any_case(session: Session, operation: Operation) -> Iterator[Finding]:
     if any(_judged(session, operation, "all", [*changes.values()], before, is_seen=is_seen)):
         for what, change in changes.items():
             yield from _judged(session, operation, what, [change], before, is_seen=is_seen)
+    for what, change in _form_changes(session.contract, operation).items():
+        yield from _judged(session, operation, what, [change], before, is_seen=is_seen)
 
 
 def _judged(
@@ -125,25 +130,39 @@ def _always_waits(operation: Operation) -> bool:
 
 
 def _free_changes(contract: Contract, operation: Operation) -> Changes:
-    """Return by a description what changes the case of the words of a request whose case does not count."""
+    """Return by a description what changes the case of the words of a request whose case does not count, in order.
+
+    The names in items come last: they are where the other words are.
+    """
     found: Changes = {}
     if contract.ignore_case:
         found["the path"] = lambda made: _with_segments(operation, made.request, lambda one: "{" not in one)
     named = [f"{one.where}:{one.name}" for one in operation.parameters if one.ignore_case]
     for at in dict.fromkeys([*named, *_choices(operation)]):
         found[f"the word at {at}"] = lambda made, at=at: _with_word(operation, made.request, at)  # type: ignore[misc]  # its own
-    if operation.bulk is not None and operation.bulk.items.ignore_case and not _always_waits(operation):
-        found["the names in an item"] = lambda made: _with_names(operation, made.request, "", str.swapcase)
-    own = [contract.resources.get(one) for one in _resources(contract, operation)]
-    if _writes_members(operation) and own and all(one is not None and one.ignore_case for one in own):
+    if _has_names_in_any_case(contract, operation):
         payload = _payload(operation)
         found["the names of members"] = lambda made: _with_names(operation, made.request, payload, str.swapcase)
-        for other in _other_forms(contract, operation):
-            what = f"members written as {other}"
-            found[what] = lambda made, other=other: _with_names(  # type: ignore[misc]  # its own
-                operation, made.request, payload, lambda name: written_name(other, made.resource, name).swapcase()
-            )
+    if operation.bulk is not None and operation.bulk.items.ignore_case and not _always_waits(operation):
+        found["the names in an item"] = lambda made: _with_names(operation, made.request, "", str.swapcase)
     return found
+
+
+def _form_changes(contract: Contract, operation: Operation) -> Changes:
+    """Return by a description what writes the names of members in each of their other forms, in another case."""
+    found: Changes = {}
+    payload = _payload(operation)
+    for other in _other_forms(contract, operation) if _has_names_in_any_case(contract, operation) else ():
+        found[f"members written as {other}"] = lambda made, other=other: _with_names(  # type: ignore[misc]  # its own
+            operation, made.request, payload, lambda name: written_name(other, made.resource, name).swapcase()
+        )
+    return found
+
+
+def _has_names_in_any_case(contract: Contract, operation: Operation) -> bool:
+    """Say whether an operation writes members of which no name has a case that counts."""
+    own = [contract.resources.get(one) for one in _resources(contract, operation)]
+    return _writes_members(operation) and bool(own) and all(one is not None and one.ignore_case for one in own)
 
 
 def _payload(operation: Operation) -> str:
