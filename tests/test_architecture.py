@@ -132,6 +132,7 @@ IMPORT = re.compile(
     rf"^[ \t]*(?:from ((?:{'|'.join(PACKAGES)})\b[\w.]*) import (\([^)]*\)|[^\n(#]+)|import ([^\n#]+))", re.MULTILINE
 )
 CLASS = re.compile(r"^class ([^\W_]\w*)", re.MULTILINE)
+BEGINNING = re.compile(r'"""[^"]*?\bBegin with `([\w.]+)', re.DOTALL)
 RELATIVE = re.compile(r"^[ \t]*from \.", re.MULTILINE)
 
 
@@ -252,6 +253,21 @@ def test_modules_have_a_readable_length():
     assert {str(path): count for path, count in lines.items() if count > MAX_LINES} == {}
     shortest, longest = MEDIAN_LINES
     assert shortest <= median(count for path, count in lines.items() if path.name != "__init__.py") <= longest
+
+
+def test_a_docstring_begins_a_reader_where_there_is_something():
+    """What a module says to begin with is in it, or is a name that it works with."""
+    begun = {name: BEGINNING.match(text) for name, text in TEXTS.items()}
+    first = {name: one[1].rpartition(".")[2] for name, one in begun.items() if one is not None}
+    assert len(first) > len(TEXTS) / 2
+    assert {name: word for name, word in first.items() if not _mentions(name, word)} == {}
+
+
+def _mentions(module, word):
+    """Tell whether a module's code has a word, or a package has a module or class of this name."""
+    code = TEXTS[module].partition('"""')[2].partition('"""')[2]
+    inner = "".join(text for name, text in TEXTS.items() if name.startswith(f"{module}."))
+    return bool(re.search(rf"\b{word}\b", code)) or f"{module}.{word}" in TEXTS or f" {word}" in inner
 
 
 def test_exports_are_sorted():

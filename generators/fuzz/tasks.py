@@ -1,13 +1,13 @@
 """Perform one task in its environment: a sequence of actions, batches at limits, calls until one is refused.
 
-Begin with `run_task`.
+Begin with `run_experiment` and `run_sequence`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from generators.check.laws.limits import TELLING_SLOTS
 from generators.client.http import NoAnswerError
@@ -20,10 +20,11 @@ from generators.fuzz.schedule import (
     LimitsTask,
     RateLimitTask,
     SequenceProfile,
+    Task,
     draw_action,
     law_task,
 )
-from generators.fuzz.shards import Hearer, TaskRun
+from generators.fuzz.shards import Hearer, Shard, TaskRun
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
 from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.oracles.state_model import RecordSet
@@ -34,6 +35,15 @@ from generators.triage.stored_finding import StoredFinding
 MAX_PROBES: Final = 12
 MAX_REPEATS: Final = 3  # of an experiment whose finding not each replay reproduced
 MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
+PROCESS_COUNT: Final = 2  # that share the tasks of a shard whose lanes are named
+TaskQueue: TypeAlias = Iterator[tuple[int, Task]]
+"""Tasks with their numbers, from 0."""
+
+
+def own_tasks(tasks: TaskQueue, shard: Shard, is_alone: Callable[[], bool]) -> TaskQueue:
+    """Yield the tasks of a process: every second one where another has the others, all once this one is alone."""
+    count = PROCESS_COUNT if shard.lanes else 1
+    return (one for one in tasks if one[0] % count == shard.process or is_alone())
 
 
 def run_experiment(run: TaskRun, targets: FuzzTargets, task: Experiment, rng: Random) -> bool:

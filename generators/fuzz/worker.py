@@ -4,7 +4,7 @@ Begin with `run_shard` (`FuzzWorker`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,7 +13,7 @@ from itertools import islice
 from random import Random
 from threading import Lock, RLock, Thread
 from time import monotonic, sleep
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
@@ -37,7 +37,7 @@ from generators.fuzz.shards import (
     shard_seed,
 )
 from generators.fuzz.targets import FuzzTargets, discover_targets
-from generators.fuzz.tasks import run_experiment, run_sequence, with_repeats
+from generators.fuzz.tasks import TaskQueue, own_tasks, run_experiment, run_sequence, with_repeats
 from generators.oracles.oracle import Oracle, OracleFactory
 from generators.triage.confirm import MAX_SHRINK_SECONDS, Triager
 from generators.triage.stored_finding import Observation, StoredFinding, is_explained
@@ -53,8 +53,6 @@ MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried
 POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
 PAUSE: Final = 0.02  # seconds between two looks whether the findings that wait have been replayed
 STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
-
-TaskQueue: TypeAlias = Iterator[tuple[int, Task]]
 
 
 def run_shard(
@@ -155,7 +153,7 @@ class FuzzWorker:
         """Return the numbered tasks of each thread.
 
         In sandboxes each thread has tasks of its own, and learns nothing of the others': what is sent depends on the
-        seed alone. On a shared server whoever is free takes the next task; each of two processes has every second one.
+        seed alone. On a shared server whoever is free takes the next task.
         """
 
         def queue() -> TaskQueue:
@@ -164,8 +162,7 @@ class FuzzWorker:
             return enumerate(scheduled_tasks(self.job.contract, targets, rng, coverage, ordinal=self.shard.ordinal))
 
         if not self.target.controlled:
-            processes = LANE_COUNT // len(self.shard.lanes) if self.shard.lanes else 1
-            return [islice(queue(), self.shard.process, None, processes)] * self.thread_count
+            return [own_tasks(queue(), self.shard, lambda: self.is_alone)] * self.thread_count
         return [islice(queue(), n, None, self.thread_count) for n in range(self.thread_count)]
 
     def _run_all(self, queues: Sequence[TaskQueue], targets: FuzzTargets) -> None:
@@ -266,7 +263,12 @@ class FuzzWorker:
 
     def is_idle(self, thread: int) -> bool:
         """Return whether a thread is to send nothing, since only one environment is used by now."""
-        return (thread > 0 or self.shard.process > 0) and (self.conflicts >= MAX_CONFLICTS or self.beside.is_alone)
+        return (thread > 0 or self.shard.process > 0) and self.is_alone
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether only one environment is used by now."""
+        return self.conflicts >= MAX_CONFLICTS or self.beside.is_alone
 
     def _task_run(
         self, purpose: str, n: int, hear: Hearer | None = None, *, uses_model: bool = False, thread: int = 0

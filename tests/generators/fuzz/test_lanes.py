@@ -15,6 +15,7 @@ from generators.fuzz import worker
 from generators.fuzz.lane_process import HERE as FIRST
 from generators.fuzz.lane_process import THERE as SECOND
 from generators.fuzz.shards import ENVIRONMENTS_PER_SHARD, CampaignConfig, Shard, first_environment
+from generators.fuzz.tasks import own_tasks
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER = kept("a", law="model", confirmed=0, tries=3)
@@ -116,6 +117,15 @@ def test_while_a_finding_waits_nothing_is_looked_for_if_it_may_be_the_end(stops_
     assert not here.is_paused()
     here.waiting = [SEEN]
     assert here.is_paused() is stops_at_first
+
+
+def test_two_processes_share_the_tasks_and_one_alone_has_all_that_are_left():
+    """What the other one would have done is not left out."""
+    here, there = worker_of(HERE, []), worker_of(THERE, [])
+    mine, theirs = (own_tasks(enumerate("abcdef"), one.shard, lambda one=one: one.is_alone) for one in (here, there))
+    assert ([next(mine), next(mine)], next(theirs)) == ([(0, "a"), (2, "c")], (1, "b"))
+    here.beside.hear("alone")
+    assert list(mine) == [(3, "d"), (4, "e"), (5, "f")]
 
 
 class Seeing(worker.FuzzWorker):
