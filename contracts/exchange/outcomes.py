@@ -143,7 +143,9 @@ class _EntryReader:
         self._key_index = KeyIndex(items)
         self._waits = dependencies(bulk, items)
         loose = bulk.key.optional or bool(bulk.key.only_for)
-        self._by_place = loose and declared.in_order and declared.covers == "all"
+        self._in_place = declared.in_order and declared.covers == "all"
+        self._by_place = loose and self._in_place
+        self._mixed = len({type(item.key) for item in items} - {float}) > 1  # so that some have no key to be named by
 
     def entry(self, place: int, reported: RawEntry) -> OutcomeEntry:
         """Return an entry with the items that it reports."""
@@ -181,6 +183,8 @@ class _EntryReader:
         declared = self._declared
         if key is ABSENT and (self._by_place or (declared.gaps and place is not None)):
             return (place,) if place is not None and place < len(self._waits) else ()
+        if key == "" and self._mixed:
+            return (place,) if self._in_place and place is not None and place < len(self._waits) else ()
         if self._bulk.key.by not in KEYLESS_MATCHING:
             return tuple(self._key_index.find_named(key) if declared.shape == "map" else self._key_index.find(key))
         if key is ABSENT and declared.key is None and declared.shape != "map":

@@ -289,3 +289,38 @@ def test_of_two_keys_in_one_call_nobody_says_which_counts(status):
         assert judge.told("PUT", f"/api/v1/block/{key}", block, 201, block) == []
     other = {"blockId": "b00000-b", "name": "y"}
     assert judge.told("PUT", "/api/v1/block/b00000-a", other, status, {}) == []
+
+
+GOOD, BAD, UNDONE = {"status": 200}, {"status": 422, "why": "NO"}, {"status": 424, "why": "UNDONE"}
+
+
+def answer_of(keys, entries, failed):
+    """Return a reply that tells entries of keys, and how many failed."""
+    done = sum(one is GOOD for one in entries)
+    results = [{"ref": key, **one} for key, one in zip(keys, entries, strict=True)]
+    return {"results": results, "done": done, "failed": failed}
+
+
+@pytest.mark.parametrize(("failed", "found"), [(1, []), (3, []), (2, ["failed is wrong"]), (0, ["failed is wrong"])])
+def test_what_is_undone_counts_as_failed_or_not_where_no_counter_is_its_own(judge, failed, found):
+    """Three entries with a status of a failure are three failures, or one and two that were undone."""
+    items = [{"ref": f"r{n}", "thing": {"id": f"b00000-{n}", "name": 7 if n == 2 else "One"}} for n in range(3)]
+    answer = answer_of(("r0", "r1", "r2"), (UNDONE, UNDONE, BAD), failed)
+    assert judge.told("POST", "/things/marked", items, 422, answer, headers=(("X-Mode", "all"),)) == found
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "found"),
+    [
+        (("r0", 1, "r2"), ("r0", "", "r2"), []),
+        (("r0", None, "r2"), ("r0", "", "r2"), []),
+        (("", None, "r2"), ("", "", "r2"), []),
+        ((1,), ("",), []),
+        (("r0", "r1", "r2"), ("r0", "", "r2"), ["outcomes missing", "foreign key"]),
+    ],
+)
+def test_an_item_without_a_key_that_may_be_told_is_not_told_by_its_key(judge, sent, told, found):
+    """A key of a wrong type cannot be told by a reply with texts for keys: an empty text may stand in its place."""
+    items = [{"ref": key, "thing": {"id": f"b00000-{n}", "name": 7}} for n, key in enumerate(sent)]
+    answer = answer_of(told, [BAD] * len(told), len(told))
+    assert judge.told("POST", "/things/marked", items, 207, answer) == found

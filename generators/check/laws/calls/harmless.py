@@ -4,10 +4,12 @@ Begin with `harmless`. What a server answers with may be asked for (RFC 9110, 12
 A parameter with `x-ignored` has no effect, credentials with it have none where an operation needs none.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -29,6 +31,7 @@ from generators.requests.calls import body_schema
 LAW: Final = "parameters"
 ACCEPT: Final = "Accept"
 COMPARISONS: Final = 3  # of reads that differ, before it is told
+LINK: Final = re.compile(r"[^\s?]*\?\S*")  # a URL with a query, or a part of one
 STALE: Final = 10**6  # no version of a record
 WITHOUT_ACCESS: Final = frozenset((401, 403))
 Change: TypeAlias = Callable[[Request], Request]
@@ -144,19 +147,20 @@ def _defaults(session: Session, operation: Operation) -> Iterator[Finding]:
         raise NotApplicableError("it reads nothing by parameters that have defaults")
     request = specimen_or_request(session, operation).request
     for one, default in known:
-        shown = _shown_otherwise(session, request, _with_value(one, text_of(default))(request))
+        shown = shown_otherwise(session, request, _with_value(one, text_of(default))(request))
         if shown is not None:
             says = f"what is shown with {one.name}={text_of(default)}, its default, is not what is shown without"
             yield new_finding(LAW, operation.id, f"default of {one.name} is another", says, shown)
 
 
-def _shown_otherwise(session: Session, request: Request, asked: Request) -> tuple[Exchange, Exchange] | None:
+def shown_otherwise(session: Session, request: Request, asked: Request) -> tuple[Exchange, Exchange] | None:
     """Return the exchanges of two reads that differ each time, None where they do not: others may write meanwhile."""
     before = exchange = None
     for _ in range(COMPARISONS):
         before, exchange, after = (session.probe(each) for each in (request, asked, request))
         is_read = before.response.status in SUCCESS_STATUS and exchange.response.status not in BUSY_STATUS
-        if not (is_read and _told(before) == _told(after) != _told(exchange)):
+        was, told, is_now = (_told(one, asked) for one in (before, exchange, after))
+        if not (is_read and was == is_now != told):
             return None
     return (before, exchange) if before is not None and exchange is not None else None
 
@@ -173,17 +177,30 @@ def _refused_alike(session: Session, operation: Operation) -> Iterator[Finding]:
     changes = _with_ignored(operation)
     for request in _faulty(operation, specimen_of(session, operation).request) if changes else ():
         before, again = session.probe(request), session.probe(request)
-        if before.response.status in SUCCESS_STATUS or _told(before) != _told(again):
+        if before.response.status in SUCCESS_STATUS or _told(before, request) != _told(again, request):
             continue
         for (shape, what), change in changes.items():
-            exchange = session.probe(change(request))
-            if _told(exchange) != _told(before) and exchange.response.status not in BUSY_STATUS:
+            exchange = session.probe(asked := change(request))
+            if _told(exchange, asked) != _told(before, asked) and exchange.response.status not in BUSY_STATUS:
                 says = f"with {what} a request is answered otherwise ({exchange.response.status}), though it is ignored"
                 yield new_finding(LAW, operation.id, f"{shape} has an effect", says, [before, exchange])
 
 
-def _told(exchange: Exchange) -> tuple[int, object]:
-    return exchange.response.status, exchange.response.data
+def _told(exchange: Exchange, asked: Request) -> tuple[int, object]:
+    """Return status and body of an answer, without what its links may repeat of a request."""
+    return exchange.response.status, _without_echo(exchange.response.data, frozenset(asked.query))
+
+
+def _without_echo(value: object, asked: frozenset[tuple[str, str]]) -> object:
+    """Return a JSON value with the queries of its links as sets, without the pairs that were asked for."""
+    if isinstance(value, dict):
+        return {name: _without_echo(one, asked) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_echo(one, asked) for one in value]
+    if not isinstance(value, str) or not LINK.fullmatch(value):
+        return value
+    address, _, query = value.partition("?")
+    return address, frozenset(parse_qsl(query, keep_blank_values=True)) - asked
 
 
 def _faulty(operation: Operation, request: Request) -> Iterator[Request]:
