@@ -46,7 +46,8 @@ def check(contract: Contract, client: Client, plan: CheckPlan) -> Iterator[Event
     Raises MisuseError for an unknown name, when the server does not respond, or when every response is one refusal.
     """
     operations = selection(contract, plan.only, plan.skip, plan.laws).operations
-    guard = AccessGuard(plan.base, [one for one in contract.operations if one.id in operations])
+    chosen = [one for one in contract.operations if one.id in operations]
+    guard = AccessGuard(plan.base, chosen, contract.clients)
     yield from _CheckRun(contract, client, plan, guard=guard).events()
 
 

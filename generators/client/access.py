@@ -1,4 +1,4 @@
-"""Give up when a server refuses every request in one way. Begin with `AccessGuard`."""
+"""Give up when a server refuses every request in one way: `AccessGuard`, and `require_admitted` for campaigns."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,14 @@ from typing import Final
 
 from contracts.errors import MisuseError
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.openapi.model import Operation
+from contracts.openapi.model import ClientIdentity, Operation
+from contracts.openapi.security import PLACEHOLDER
 
 MIN_REFUSALS: Final = 25  # responses that must all be one refusal before the run is given up
 MIN_REFUSALS_AT_END: Final = 5  # the same at the end of a run
 NOT_FOUND: Final = 404
+WITHOUT_CREDENTIALS: Final = 401
+MIN_REFUSED_SHARE: Final = 0.9  # of a campaign's requests: some laws act as clients that the document names
 REFUSALS: Final = {
     404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
     401: ("credentials are required", "Give them with --auth or --header."),
@@ -23,11 +26,11 @@ class AccessGuard:
 
     `operations` are those that are requested; when all of them name one record, 404 may mean a missing record.
     Operations without security requirements are not counted where others have some: they may issue credentials.
-    `base` is the URL in the error message.
+    `base` is the URL in the error message, `clients` are those whose credentials it names.
     """
 
-    def __init__(self, base: str, operations: Sequence[Operation]) -> None:
-        self._base = base
+    def __init__(self, base: str, operations: Sequence[Operation], clients: Sequence[ClientIdentity] = ()) -> None:
+        self._base, self._clients = base, clients
         self._seen: Counter[int] = Counter()
         guarded = {one.id for one in operations if one.security}
         self._counted = guarded or {one.id for one in operations}
@@ -50,7 +53,30 @@ class AccessGuard:
         if status == NOT_FOUND and (number < total or self._may_be_missing):
             return
         if status in REFUSALS:
-            fact, cure = REFUSALS[status]
-            which = "all" if number == total else f"{number} of"
-            says = f"{which} {total} requests were answered with {status}: {fact}."
-            raise MisuseError(says, where=self._base, cure=cure)
+            raise _refusal(status, number, total, self._base, self._clients)
+
+
+def _refusal(status: int, number: int, total: int, base: str, clients: Sequence[ClientIdentity]) -> MisuseError:
+    fact, cure = REFUSALS[status]
+    which = "all" if number == total else f"{number} of"
+    says = f"{which} {total} requests were answered with {status}: {fact}."
+    named = [f"--auth '{one.auth}' ({one.name})" for one in clients if _is_public(one) and status != NOT_FOUND]
+    return MisuseError(
+        says, where=base, cure=f"{cure} The document names test clients: {', '.join(named)}." if named else cure
+    )
+
+
+def _is_public(client: ClientIdentity) -> bool:
+    """Say whether the document has the credentials of a test client that is admitted."""
+    return client.refused is None and client.auth != "" and PLACEHOLDER not in client.auth
+
+
+def is_refused(refused: int, calls: int, least: int) -> bool:
+    """Say whether nearly all of a campaign's requests, `least` of them or more, were answered with 401."""
+    return calls >= least and refused >= MIN_REFUSED_SHARE * calls
+
+
+def require_admitted(refused: int, calls: int, base: str, clients: Sequence[ClientIdentity]) -> None:
+    """Raise MisuseError when nearly all of a campaign's requests were answered with 401."""
+    if is_refused(refused, calls, MIN_REFUSALS):
+        raise _refusal(WITHOUT_CREDENTIALS, refused, calls, base, clients)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from contracts.errors import MisuseError
 from contracts.openapi.model import Contract
+from generators.client.access import is_refused, require_admitted
 from generators.client.environments import control_note, open_target
 from generators.client.session import Budget
 from generators.fuzz.executors import Executor
@@ -36,6 +37,7 @@ LAST_SHARD_RESERVED_SECONDS: Final = 6.0  # reserved for shrinking in the last s
 MAX_RESERVED_SHARE: Final = 0.4  # ... at most this share of it
 CLOSING_SHARE: Final = 0.1  # of the last shard, in which nothing is looked for ...
 MAX_CLOSING_SECONDS: Final = 5.0  # ... and at most so long
+MANY_CALLS: Final = 200  # after which a campaign is given up of which nearly everything was answered with 401
 NO_OPERATION: Final = "No fuzzable bulk operation"
 
 
@@ -67,7 +69,7 @@ class Campaign:
     def run(self) -> CampaignState:
         """Run the campaign and return its state; Ctrl-C ends it early, and findings so far are kept.
 
-        Raises MisuseError when the contract has nothing to fuzz.
+        Raises MisuseError when the contract has nothing to fuzz, or nearly every request was answered with 401.
         """
         budget = Budget(seconds=self.seconds)
         self._has_no_operation = not is_fuzzable(self.job.contract)
@@ -79,6 +81,8 @@ class Campaign:
             self.executor.run(self._shards(budget), self._handle_event, lambda: self._over or not budget.left)
             self._shrink_rest(budget)
             self._require_operations()
+            place, clients = self.job.place, self.job.contract.clients
+            require_admitted(self.state.refused, self.state.calls, place.url, clients)
         except KeyboardInterrupt:
             self.interrupted = True
             self.listener.message("Interrupted: findings so far are stored.")
@@ -271,6 +275,7 @@ class Campaign:
                     self._store_confirmed(event["finding"])
                 case "progress":
                     self.state.progress(event)
+                    self._over = self._over or is_refused(self.state.refused, self.state.calls, MANY_CALLS)
                     self.listener.progressed(self.state)
                 case "ended" | "lost":
                     self._running.discard(event["shard"])

@@ -166,6 +166,7 @@ class CampaignState:
     regrouped: set[str] = field(default_factory=set)
     calls: int = 0
     items: int = 0
+    refused: int = 0
     laws: Counter[tuple[str, ...]] = field(default_factory=Counter)
     keywords: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     shards: int = 0
@@ -248,6 +249,7 @@ class CampaignState:
         """Add the counts of a shard since its last report."""
         self.calls += told["calls"]
         self.items += told["items"]
+        self.refused += told.get("refused", 0)
         merge(self.laws, self.keywords, told)
 
 

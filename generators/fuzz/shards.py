@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from contracts.messages import Exchange
 from contracts.openapi.model import Contract
+from generators.client.access import WITHOUT_CREDENTIALS
 from generators.client.environments import Environment, SandboxClient, Target, TargetOptions, headers_for
 from generators.client.http import HttpClient, NoAnswerError
 from generators.client.session import Budget, Session, UnendedJob
@@ -137,15 +138,21 @@ class ShardProgress:
     coverages: Sequence[PropertyCoverage]
     calls: int = 0
     items: int = 0
+    refused: int = 0
     _told_at: float = 0.0
+
+    def count(self, exchange: Exchange) -> None:
+        """Count an exchange, and whether it was refused for want of credentials."""
+        self.calls += 1
+        self.refused += exchange.response.status == WITHOUT_CREDENTIALS
 
     def tell(self, *, final: bool = False) -> None:
         """Emit what is new, unless that was done a moment ago."""
         now = monotonic()
         if final or now - self._told_at > PROGRESS_INTERVAL:
-            new = {"calls": self.calls, "items": self.items, **taken(self.coverages)}
+            new = {"calls": self.calls, "items": self.items, "refused": self.refused, **taken(self.coverages)}
             self.emit({"kind": "progress", "shard": self.name, **new})
-            self._told_at, self.calls, self.items = now, 0, 0
+            self._told_at, self.calls, self.items, self.refused = now, 0, 0, 0
 
 
 def oracle_factory_for(job: CampaignConfig, kept: StoredFinding) -> OracleFactory:

@@ -382,7 +382,7 @@ class FuzzWorker:
         if self.is_over():
             self.budget.seconds = 0.0  # whoever waits in an experiment is to stop waiting
         with self._state:
-            self.progress.calls += 1
+            self.progress.count(exchange)
             view: BulkExchange | None = oracle.last_view
             if view is not None and view.exchange.n == exchange.n:
                 self.progress.items += len(view.request.items)

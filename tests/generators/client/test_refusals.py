@@ -7,7 +7,8 @@ import pytest
 from contracts.errors import MisuseError
 from contracts.messages import Request, Response
 from contracts.openapi.loading import load_bundled
-from generators.client.access import MIN_REFUSALS, MIN_REFUSALS_AT_END, AccessGuard
+from contracts.openapi.model import ClientIdentity
+from generators.client.access import MIN_REFUSALS, MIN_REFUSALS_AT_END, AccessGuard, require_admitted
 from generators.client.session import Session
 
 GENERO = load_bundled("genero")
@@ -66,6 +67,18 @@ def test_calls_that_hand_out_credentials_are_not_counted():
         session.send(LIST)
     with pytest.raises(MisuseError, match=r"all 5 requests were answered with 401"):
         guard.require_access()
+
+
+@pytest.mark.parametrize(("refused", "calls", "is_misuse"), [(4150, 4167, True), (30, 60, False), (20, 20, False)])
+def test_a_campaign_is_refused_when_nearly_every_call_is(refused, calls, is_misuse):
+    """Some laws act as clients that the document names: what they are told is no success of the others."""
+    clients = (ClientIdentity(name="shop", auth="Bearer x"), ClientIdentity(name="old", auth="Bearer y", refused=401))
+    if not is_misuse:
+        require_admitted(refused, calls, "http://x", clients)
+        return
+    with pytest.raises(MisuseError, match="4150 of 4167 requests were answered with 401") as told:
+        require_admitted(refused, calls, "http://x", clients)
+    assert told.value.cure.endswith("The document names test clients: --auth 'Bearer x' (shop).")
 
 
 def test_records_that_are_missing_are_no_wrong_door():
