@@ -66,7 +66,7 @@ def specimen_or_request(session: Session, operation: Operation) -> Specimen:
     try:
         return specimen_of(session, operation)
     except NotApplicableError:
-        found = valid_request(session.contract, operation)
+        found = valid_request(session.contract, operation, made_up=False)
         if found.warning:
             raise
         return Specimen(request=found.request, names=session.names())

@@ -183,16 +183,22 @@ NOTHING_GIVEN: Final[Mapping[str, str]] = {}
 
 
 def valid_request(
-    contract: Contract, operation: Operation, seed: int = 0, given: Mapping[str, str] = NOTHING_GIVEN
+    contract: Contract,
+    operation: Operation,
+    seed: int = 0,
+    given: Mapping[str, str] = NOTHING_GIVEN,
+    *,
+    made_up: bool = True,
 ) -> ValidRequest:
     """Return a valid request of an operation: its required parameters, a body if it takes one, made-up credentials.
 
     `given` are values of parameters by name. Otherwise examples come first; what they lack is drawn from the schemas by
-    the seed. A key in the path is also the one in the body.
+    the seed. A key in the path is also the one in the body. Without `made_up` it has no credentials: its client has.
     """
     tries = (_drawn(contract, operation, seed + n, given, shown=n == 0) for n in range(MAX_TRIES))
     first = next(tries)
-    return first if not first.warning else next((one for one in tries if not one.warning), first)
+    found = first if not first.warning else next((one for one in tries if not one.warning), first)
+    return found._replace(request=with_credentials(contract, operation, found.request)) if made_up else found
 
 
 def _drawn(
@@ -211,7 +217,7 @@ def _drawn(
     if made.media is not None:
         made.data = _body_value(made.media, seed, shown=shown)
         _agree_on_key(contract, made, {name: value for (where, name), value in values.items() if where == "path"})
-    request = with_credentials(contract, operation, made.request())
+    request = made.request()
     report = validate_request(operation, request, made.variables, data=made.data, most=1)
     wrong = next((f"{one.where}{one.pointer}: {one.detail}" for one in report.violations), "")
     return ValidRequest(request, wrong)

@@ -324,9 +324,12 @@ class RecordFactory:
         values |= {name: key for name, key in references.items() if self.schema is None or name in self.members}
         values |= self._identity(context, slot)
         optional = [name for name in values if name not in own]
-        while self.schema is not None and not self.schema.is_valid(values):
+        beside = {self.resource.key}.difference(self.members, self._needed)  # a key that is in the path alone
+        while not self.fits(sent := {name: one for name, one in values.items() if name not in beside}, partial=False):
             if not optional:
-                raise NotApplicableError(f"no {self.name} could be made that fits its schema")
+                wrong = [name for name in sent if not self.fits({name: sent[name]}, partial=True)]
+                told = ", ".join(f"'{name}'" for name in (*wrong, *(one for one in self._needed if one not in sent)))
+                raise NotApplicableError(f"no {self.name} could be made that fits its schema{told and f': see {told}'}")
             values.pop(optional.pop())
         return values
 

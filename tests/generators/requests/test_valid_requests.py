@@ -165,6 +165,8 @@ def test_a_request_has_the_credentials_of_its_scheme(tmp_path, name):
     )
     request, warning = valid_request(contract, contract.operations[0])
     assert is_authorised(contract, contract.operations[0], request)
+    bare = valid_request(contract, contract.operations[0], made_up=False).request
+    assert not is_authorised(contract, contract.operations[0], bare)
     assert (warning, isinstance(checked(contract, request)[1]["c"], int)) == ("", True)
 
 
