@@ -55,20 +55,22 @@ class RecordType:
 
     def is_valid(self, members: Mapping[str, object]) -> bool:
         """Return whether members are a valid payload."""
-        return self.schema is None or self.schema.is_valid(dict(members))
+        return self.schema is None or self.schema.is_valid(self._inside(members))
 
     def is_wrong_together(self, members: Mapping[str, object], key: object) -> bool:
         """Return whether the members of a whole record, with its key, break the schema by what they have."""
-        whole = (
-            {**members}
-            if key is ABSENT or self.resource.key not in self.members
-            else {self.resource.key: key, **members}
-        )
-        return self.schema is not None and self.schema.error_of_whole(whole) is not None
+        whole = {**({} if key is ABSENT else {self.resource.key: key}), **members}
+        return self.schema is not None and self.schema.error_of_whole(self._inside(whole)) is not None
+
+    def _inside(self, members: Mapping[str, object]) -> dict[str, object]:
+        """Return members without a key that the schema has no member for: it stands beside them."""
+        beside = {self.resource.key}.difference(self.members)
+        return {name: value for name, value in members.items() if name not in beside}
 
     def accepts(self, name: str, value: object) -> bool:
         """Return whether a value is valid for a member by itself."""
-        return self.schemas[name].is_valid(value) if name in self.schemas else not self.is_closed
+        is_beside = name == self.resource.key or not self.is_closed
+        return self.schemas[name].is_valid(value) if name in self.schemas else is_beside
 
     def missing(self, members: Mapping[str, object]) -> list[str]:
         """Return the required members that are absent, or null where null is no value of theirs."""

@@ -39,6 +39,7 @@ class RecordFactory:
     """
 
     __slots__ = (
+        "_beside",
         "_keys",
         "_needed",
         "_own",
@@ -74,8 +75,9 @@ class RecordFactory:
         listed = self.schema.raw.get("required") if self.schema is not None else None
         self._needed = (*self._required, *as_list(listed))
         own = self.members.get(resource.key) if resource is not None else None
+        keys = {resource.key} if resource is not None else set[str]()
+        self._beside = keys.difference(self.members, self._needed)
         self._keys = tuple(schema for schema in (own, target_schema) if schema is not None)
-
         self._own = self._independent_members()
         self.unique = frozenset(name for group in (resource.unique if resource is not None else ()) for name in group)
         names = () if resource is None else (resource.key, resource.tombstone, resource.version)
@@ -109,12 +111,16 @@ class RecordFactory:
         return any(name not in self.members and name.lower() in known for name in values)
 
     def fits(self, values: Mapping[str, Any] | None, *, partial: bool) -> bool:
-        """Return whether members are valid against the resource's schema; `partial` ones each against their own."""
+        """Return whether members are valid against the resource's schema; `partial` ones each against their own.
+
+        A key that the schema has no member for stands beside them.
+        """
         if values is None or self.schema is None:
             return True
+        own = {name: one for name, one in values.items() if name not in self._beside} if self._beside else values
         if not partial:
-            return self.schema.is_valid(values)
-        return all(name in self.members and self.members[name].is_valid(value) for name, value in values.items())
+            return self.schema.is_valid(own)
+        return all(name in self.members and self.members[name].is_valid(value) for name, value in own.items())
 
     def draw(self, context: RecordContext, *, complete: bool = True) -> dict[str, Any]:
         """Return members drawn from the schema alone; `complete` ones contain all required members."""
@@ -324,11 +330,10 @@ class RecordFactory:
         values |= {name: key for name, key in references.items() if self.schema is None or name in self.members}
         values |= self._identity(context, slot)
         optional = [name for name in values if name not in own]
-        beside = {self.resource.key}.difference(self.members, self._needed)  # a key that is in the path alone
-        while not self.fits(sent := {name: one for name, one in values.items() if name not in beside}, partial=False):
+        while not self.fits(values, partial=False):
             if not optional:
-                wrong = [name for name in sent if not self.fits({name: sent[name]}, partial=True)]
-                told = ", ".join(f"'{name}'" for name in (*wrong, *(one for one in self._needed if one not in sent)))
+                wrong = [name for name in values if not self.fits({name: values[name]}, partial=True)]
+                told = ", ".join(f"'{name}'" for name in (*wrong, *(one for one in self._needed if one not in values)))
                 raise NotApplicableError(f"no {self.name} could be made that fits its schema{told and f': see {told}'}")
             values.pop(optional.pop())
         return values

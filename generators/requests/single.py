@@ -18,6 +18,7 @@ from contracts.exchange.outcomes import RepresentationReader, representation_rea
 from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
+from contracts.schemas.schema_set import Schema
 from generators.errors import NotApplicableError
 from generators.requests.calls import RequestDraft, body_schema, draft
 from generators.requests.items import ItemContent, change_members, encode_members
@@ -114,10 +115,17 @@ def write_request(
     if operation.body is None:
         return _with_version(made, record.version, version) if is_outside(record.version or "") else made
     schema = body_schema(operation)
-    steps = change_members(schema.at(record.payload) if schema is not None else None)
-    content = {} if action == "delete" else encode_members(members, steps)
+    inner = schema.at(record.payload) if schema is not None else None
+    beside = {site.resource.key} if inner is not None and _is_closed_to(inner, site.resource.key) else frozenset[str]()
+    own = {name: value for name, value in members.items() if name not in beside}
+    content = {} if action == "delete" else encode_members(own, change_members(inner))
     made.data = put({}, record.payload, content)
     return _with_version(made, record.version, version)
+
+
+def _is_closed_to(schema: Schema, name: str) -> bool:
+    """Say whether an object has no member of a name, nor others than those that it declares."""
+    return schema.raw.get("additionalProperties") is False and name not in schema.members()
 
 
 def _with_version(made: RequestDraft, at: Location | None, version: object) -> RequestDraft:
