@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from contracts.bulk.declarations import unreturnable
-from contracts.bulk.model import Bulk, BulkJob, Choice, Outcomes
+from contracts.bulk.model import Bulk, BulkJob, Choice, Outcomes, RecordAct
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.routing import last_variable
 from contracts.syntax.text import did_you_mean, listed
@@ -16,6 +16,7 @@ from contracts.syntax.text import did_you_mean, listed
 Mistakes: TypeAlias = Iterator[tuple[str, str, str]]
 RECORD_ACTIONS: Final = frozenset(("create", "delete", "replace", "update", "upsert"))
 REQUEST_ACTIONS: Final = RECORD_ACTIONS | {"read"}  # of items that are HTTP requests
+CALL_ACTIONS: Final = REQUEST_ACTIONS | {"list"}
 UNITS: Final = frozenset(("group", "item", "whole"))
 JSON_SHAPES: Final = frozenset(("array", "map"))
 QUOTAS: Final = frozenset(("bytes", "items", "max-size-batch", "requests"))  # what a quota can count
@@ -27,13 +28,25 @@ UNPROCESSED: Final = "unprocessed"  # a quota whose breach leaves items over
 
 
 def unserved(contract: Contract) -> Mistakes:
-    """Yield what bulk operations declare that is not served: pointers into the document, facts, cures."""
+    """Yield what operations declare that is not served: pointers into the document, facts, cures."""
     for one in contract.operations:
+        if one.record is not None and not one.record.inferred:
+            yield from ((f"{one.pointer}/x-record{at}", fact, cure) for at, fact, cure in _record(one.record))
         if one.bulk is not None and one.quota:
             yield f"{one.pointer}/x-quota", "the operation has an x-bulk.", "Write it as guard.quota there."
         if one.bulk is not None:
             for check in CHECKS:
                 yield from ((f"{one.pointer}/x-bulk{at}", fact, cure) for at, fact, cure in check(one, one.bulk))
+
+
+def _record(record: RecordAct) -> Mistakes:
+    """Yield an action of a call that is none, or is not the same in every call."""
+    action, cure = record.action, f"Write {listed(sorted(CALL_ACTIONS), 'or')}."
+    if action.source:
+        yield "/action", f"{action.source} does not choose what the call does: an operation does one thing.", cure
+    elif action.constant not in CALL_ACTIONS:
+        cure = did_you_mean(action.constant, CALL_ACTIONS) or cure
+        yield "/action", f"'{action.constant}' is no action of a call that is served.", cure
 
 
 def _items(operation: Operation, bulk: Bulk) -> Mistakes:

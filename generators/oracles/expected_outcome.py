@@ -80,11 +80,18 @@ def _reasons(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutco
     yield from _version(state, effect, present)
     if effect.action == "delete":
         yield from _deletion(state, effect)
-        yield from _references(state, effect)
+        yield from _beside(state, effect)
         return
     yield from _payload(effect, None if present is False and _is_tombstone(state, effect) else present)
     yield from _references(state, effect)
     yield from _uniqueness(state, effect, present)
+
+
+def _beside(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutcome]:
+    """Yield what is wrong with what a deletion writes beside; where no member makes it one, nobody may look at that."""
+    if not effect.record_type.is_exact(effect.members or {}):
+        yield OPEN
+    yield from (one if effect.is_marked else OPEN for one in _references(state, effect))
 
 
 def presence(state: StateView, effect: IntendedEffect) -> Presence:
@@ -117,6 +124,8 @@ def _target(state: StateView, effect: IntendedEffect, present: Presence) -> Iter
         yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is there already")
     elif present is None or (not effect.resource.assigned and not isinstance(effect.key, str | int)):
         yield OPEN
+    elif present is False and effect.resource.assigned and _is_tombstone(state, effect):
+        yield OPEN  # whether it comes back, or its key is one that nobody has
 
 
 def _is_tombstone(state: StateView, effect: IntendedEffect) -> bool:
@@ -148,7 +157,7 @@ def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutc
 def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     members = effect.members or {}
     resource = effect.record_type.resource
-    if effect.settable is not None and not members.keys() - {resource.key, resource.version} <= effect.settable:
+    if effect.settable is not None and members.keys() - {resource.key, resource.version, *effect.settable}:
         yield ExpectedOutcome("failed", "with a member that it may not set")
     yield from _fit(effect, members, is_whole=present is False or (present is True and effect.action == "replace"))
     if (present is not True or effect.action == "replace") and effect.record_type.missing(members):
@@ -332,7 +341,8 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
         name: old.values_of(name) if name in old.members else (*old.values_of(name), unknown) for name in changes
     }
     before = {name: PreviousValues(values, by) for name, values in earlier.items()}
-    is_known = old.version is not None and effect.resource.has_counter
+    counts = effect.resource.has_counter and (effect.resource.counts_writes or _is_change(effect, old))
+    is_known = old.version is not None and counts
     version = next_version(old.version) if is_known and old.version is not None else None
     return replace(
         old,
@@ -342,6 +352,15 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
         unset=old.unset and not _has_lookups(effect),
         fresh=False,
     )
+
+
+def _is_change(effect: IntendedEffect, old: RecordState) -> bool:
+    """Return whether a value that is known certainly becomes another one."""
+    members = effect.members or {}
+    if effect.action == "replace":
+        members = {**dict.fromkeys(old.members), **effect.resource.defaults, **members}
+    plain = ((name, value) for name, value in members.items() if name in old.members and not isinstance(value, dict))
+    return any(not effect.record_type.reads_as(name, value, old.members[name]) for name, value in plain)
 
 
 def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:

@@ -24,8 +24,9 @@ from contracts.syntax.text import is_text_or_integer, pointer_of, short
 from generators.oracles.state_model import RecordSet, RecordState, StateModel
 from generators.requests.calls import lookup_members
 
-Settable: TypeAlias = Mapping[str, frozenset[str]]
+Settable: TypeAlias = Mapping[str, Sequence[str]]
 """The members that an operation may write, by resource; of others it may write all."""
+MARKING_ACTIONS: Final = frozenset(("replace", "update", "upsert"))  # may mark a record as deleted
 NO_LIMITS: Final[Settable] = MappingProxyType({})
 
 
@@ -135,11 +136,7 @@ class RecordTypes(dict[str, RecordType]):
         super().__init__({name: _resource_type(contract, resource) for name, resource in contract.resources.items()})
         self.contract = contract
         self.routes = {one.id: one for one in contract.operations}
-        self.settable = {
-            one.id: {name: frozenset(some) for name, some in settable_members(contract, one).items()}
-            for one in contract.operations
-            if one.bulk is not None
-        }
+        self.settable = {one.id: settable_members(contract, one) for one in contract.operations if one.bulk is not None}
         self._scopes = {one.id: _scoping(contract, one) for one in contract.operations}
 
     def scope_of(self, sent: ParsedRequest, target: str | None = None) -> str:
@@ -174,9 +171,9 @@ def _resource_type(contract: Contract, resource: Resource) -> RecordType:
 class IntendedEffect:
     """One effect on one record. `key` is ABSENT when no record is named, `version` None when none is stated.
 
-    `members` are the values to write, None when they cannot be read. A `partial` effect keeps the other members; one
-    that `creates` makes a record with a key that no record has. `settable` are the members that it may write, None for
-    all.
+    `members` are the values to write, None when they cannot be read; `settable` those that it may write, None for all.
+    A `partial` effect keeps others; one that `creates` makes a record with a key that no record has; one that
+    `is_marked` deletes by a member.
     """
 
     action: str
@@ -187,7 +184,8 @@ class IntendedEffect:
     version: int | None = None
     partial: bool = False
     creates: bool = False
-    settable: frozenset[str] | None = None
+    settable: Sequence[str] | None = None
+    is_marked: bool = False
 
     @property
     def resource(self) -> Resource:
@@ -203,6 +201,7 @@ def effect_of_item(
     if record_type is None or item.action is None:
         return None
     members = written_members(item.payload, record_type)
+    is_marked = (members or {}).get(record_type.resource.tombstone or "") is True
     if item.action == "delete":  # what is written beside may still be wrong
         members = _written_beside(record_type, members or {}) if _fit_each(record_type, members or {}) else None
     named = read_version(item.version)
@@ -217,6 +216,7 @@ def effect_of_item(
         version=named,
         partial=item.action == "update",
         settable=settable.get(record_type.resource.name),
+        is_marked=is_marked,
     )
 
 
@@ -239,8 +239,8 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
     version = read_version(locate(sent, act.version)) if act.version is not None else None
     stone = resource.tombstone
     action = act.action.constant
-    if stone is not None and members is not None and members.get(stone) is True and action in {"upsert", "replace"}:
-        is_complete = action == "upsert" or not record_type.missing(members)
+    if stone is not None and members is not None and members.get(stone) is True and action in MARKING_ACTIONS:
+        is_complete = action != "replace" or not record_type.missing(members)
         action, members = "delete", {} if is_complete and _fit_each(record_type, members) else None
     return IntendedEffect(
         action=action,

@@ -229,7 +229,7 @@ class ReadOracle:
             got = shown.get(name)
             if name in entry.members:
                 yield from self._compare_member(entry, name, entry.members[name], got, exchange)
-            elif entry.unset:
+            elif entry.unset and name not in entry.before:
                 yield from self._compare_default(entry, name, got, exchange)
 
     def _compare_member(

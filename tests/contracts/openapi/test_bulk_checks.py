@@ -1,11 +1,13 @@
 """What `x-bulk` says is served, or refused with its place: never taken and ignored."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 
 from contracts.bulk.declarations import read_bulk
-from contracts.openapi.bulk_checks import CHECKS
+from contracts.bulk.model import Choice, RecordAct
+from contracts.openapi.bulk_checks import CHECKS, unserved
 from contracts.openapi.model import Body, MediaType, Operation
 
 JSON = ("application/json",)
@@ -117,6 +119,23 @@ def mistakes(change, media):
     body = Body(required=True, content=content) if content else None
     operation = Operation(id="bulk", method="POST", path="/bulk", pointer="/paths/~1bulk/post", body=body)
     return [found for check in CHECKS for found in check(operation, read_bulk(declared))]
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        (Choice(source="/archived", words={"true": "delete"}, default="update"), "an operation does one thing"),
+        (Choice(constant="destroy"), "'destroy' is no action"),
+        (Choice(constant="upsert"), None),
+    ],
+)
+def test_a_call_does_one_thing_to_a_record(action, says):
+    """What would be chosen by a word of the request is refused, and not taken for nothing."""
+    act = RecordAct(action=action, resource=Choice(constant="things"))
+    contract = SimpleNamespace(operations=[SimpleNamespace(record=act, bulk=None, pointer="/paths/x")])
+    found = list(unserved(contract))
+    assert [at for at, *_ in found] == (["/paths/x/x-record/action"] if says else [])
+    assert all(says in fact for _, fact, _ in found)
 
 
 def test_a_sound_declaration_is_served():

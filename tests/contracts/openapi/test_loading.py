@@ -166,7 +166,8 @@ def test_declared_records_are_read():
     """x-record and x-resources become values; a key that is not declared stands in the path's last variable."""
     read, put = ROOMS.operation("readRoom").record, ROOMS.operation("putRoom").record
     assert (read.action, read.resource, read.key) == (Choice(constant="read"), Choice(constant="room"), "path:code")
-    assert put.action == Choice(source="query:how", words={"merge": "update"}, default="replace", ignore_case=True)
+    assert put.action == Choice(constant="replace")
+    assert put.resource == Choice(source="query:of", words={"rooms": "room"}, default="room", ignore_case=True)
     assert (put.payload, put.version, put.page.skip, put.page.default) == ("/room", "header:If-Match", "query:skip", 5)
     room, floor = ROOMS.resources["room"], ROOMS.resources["floor"]
     assert room.schema == "contract:/rooms/parts/schemas.json#/$defs/Room"

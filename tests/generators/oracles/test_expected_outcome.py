@@ -23,9 +23,9 @@ UNFIT, UNKNOWN_MEMBER = failed("with a member that does not fit its schema"), fa
 STALE, LACKING = failed("with a stale version"), failed("without a member that it must have")
 REFERRED = failed("of a record that others refer to")
 
-author, book, card, ticket = (
+author, book, box, card, ticket = (
     lambda key=name, present=True, kind=kind, **known: record(kind, key, present, **known)
-    for kind, name in (("authors", ANN), ("books", 7), ("cards", "b00000-c"), ("tickets", "b00000-t"))
+    for kind, name in (("authors", ANN), ("books", 7), ("boxes", 5), ("cards", "b00000-c"), ("tickets", "b00000-t"))
 )
 
 EXPECTED = [
@@ -61,6 +61,30 @@ EXPECTED = [
         [card(present=False, existed=True)],
         effect("cards", "delete", "b00000-c"),
         OPEN,
+    ),
+    (
+        "writing one that the server names and that has a tombstone",
+        [box(present=False, existed=True)],
+        effect("boxes", "upsert", 5, {"label": "x"}),
+        OPEN,
+    ),
+    (
+        "a blank beside a deletion, which may be refused",
+        [box()],
+        effect("boxes", "delete", 5, {"label": " "}),
+        OPEN,
+    ),
+    (
+        "a reference to nothing beside a deletion, which nobody has to look at",
+        [box()],
+        effect("boxes", "delete", 5, {"owner": ANN}),
+        OPEN,
+    ),
+    (
+        "a reference to nothing beside a member that deletes",
+        [box()],
+        effect("boxes", "delete", 5, {"owner": ANN}, is_marked=True),
+        NOTHING,
     ),
     ("writing one, there or not", [], effect("authors", "upsert", ANN, NEW), DONE),
     ("writing one that is there", [author()], effect("authors", "upsert", ANN, {"name": "A"}), DONE),
@@ -326,6 +350,34 @@ APPLIED = [
         effect("books", "update", 7, {"year": 1}),
         7,
         (True, {**BOOK, "year": 1}, 4),
+    ),
+    (
+        "a write of what is there may be no change",
+        [book(members=BOOK, version=3)],
+        effect("books", "update", 7, {"year": 1815}),
+        7,
+        (True, BOOK, None),
+    ),
+    (
+        "nor may one of what is not known to be there",
+        [book(members={}, version=3)],
+        effect("books", "update", 7, {"year": 1815}),
+        7,
+        (True, {"year": 1815}, None),
+    ),
+    (
+        "a replacement by the same, with the defaults, may be no change",
+        [book(members={**BOOK, "copies": 1}, version=3)],
+        effect("books", "replace", 7, BOOK),
+        7,
+        (True, BOOK, None),
+    ),
+    (
+        "what is stored in its normal form may be no change",
+        [box(members={"label": "x"}, version=3)],
+        effect("boxes", "update", 5, {"label": " x "}),
+        5,
+        (True, {"label": " x "}, None),
     ),
     (
         "a change of one without a known version",

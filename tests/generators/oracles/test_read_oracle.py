@@ -4,6 +4,7 @@ import pytest
 from library import ENVIRONMENT, OPERATIONS, TYPES, effect, exchange, place, record, state
 
 from contracts.messages import ABSENT
+from generators.oracles.expected_outcome import apply_effect
 from generators.oracles.read_oracle import ReadOracle
 from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, StateModel
 
@@ -186,6 +187,14 @@ def test_what_was_left_out_reads_the_same_everywhere(second, shapes):
         reads(model, ("books", 7, {"id": 7, **EMMA, "copies": 1}), ("books", 8, {"id": 8, **EMMA, "copies": second}))
         == shapes
     )
+
+
+def test_an_object_that_was_written_since_was_not_left_out():
+    """How it is merged with what was there is not known; that it was written is."""
+    label, size = {"label": "x"}, {"size": {"w": 1}}
+    model = state(record("boxes", 5, members=label, unset=True), record("boxes", 6, members=label, unset=True))
+    apply_effect(model, effect("boxes", "update", 6, size), key=6, by="put", at=exchange(2))
+    assert reads(model, ("boxes", 5, {"id": 5, **label}), ("boxes", 6, {"id": 6, **label, **size})) == []
 
 
 @pytest.mark.parametrize(

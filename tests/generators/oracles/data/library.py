@@ -16,7 +16,8 @@ LIBRARY = load(Path(__file__).with_name("library.yaml"))
 TYPES = RecordTypes(LIBRARY)
 ENVIRONMENT = Environment(client=SimpleNamespace(controlled=True), name_prefix="00000")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-OPERATIONS = {"authors": "readAuthor", "books": "readBook", "cards": "readCard", "tickets": "readTicket"}
+OPERATIONS = {"authors": "readAuthor", "books": "readBook", "cards": "readCard"}
+OPERATIONS |= {"tickets": "readTicket", "boxes": "readBox"}
 
 
 def place(resource, scope=""):
