@@ -281,7 +281,7 @@ def chosen_by(values: RequestValues, choice: Choice) -> str | None:
 
 
 def holds(test: OutcomeTest, entry: object) -> bool:
-    """Say whether a test is true of an outcome entry; a missing value exists not, and equals nothing."""
+    """Say whether a test is true of an outcome entry; a missing value exists not, and equals null alone."""
     found = find(entry, test.at)
     if test.word == "exists":
         return (found is not ABSENT and found is not None) is bool(test.value)
@@ -289,6 +289,8 @@ def holds(test: OutcomeTest, entry: object) -> bool:
 
 
 def _fits(found: object, expected: object) -> bool:
+    if expected is None:
+        return found is None or found is ABSENT
     text = str(expected).lower()
     if len(text) == 3 and text.endswith("xx"):  # noqa: PLR2004 - a class of statuses such as 2xx
         return str(found)[:1] == text[:1] and len(str(found)) == len(text)

@@ -16,7 +16,7 @@ WITHOUT_CREDENTIALS: Final = 401
 MIN_REFUSED_SHARE: Final = 0.9  # of a campaign's requests: some laws act as clients that the document names
 REFUSALS: Final = {
     404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
-    401: ("credentials are required", "Give them with --auth or --header."),
+    401: ("credentials are required that are known there", "Give them with --auth or --header."),
     403: ("these credentials are not sufficient", "Give others with --auth or --header."),
 }
 

@@ -6,11 +6,11 @@
 from datetime import datetime
 from typing import Any, Final
 
-from contracts.bulk.model import BulkJob, Location, Outcomes
-from contracts.exchange.locations import is_outside, put_at
+from contracts.bulk.model import BulkJob, Location, Outcomes, OutcomeTest
+from contracts.exchange.locations import holds, is_outside, put, put_at
 from contracts.messages import ABSENT, Response
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import tokens_of
+from contracts.syntax.text import as_list, tokens_of
 from mockserver.api.model import RequestContext, json_response
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
@@ -55,6 +55,10 @@ def status_body(context: RequestContext, job: Job, *, accepted: bool = False) ->
         members |= _outcome_members(declared.outcomes, result)
     if declared.error is not None and result is not None and result.error:
         members[declared.error] = result.error
+    test = declared.failed_if if context.api.plain and is_final(job, context.now) else None
+    if test is not None and test.at not in members:
+        failed = 0 if result is None else result.failed
+        members[test.at] = _failure_mark(test, failed, _schema_at(context, test.at))
     facts = job_facts(job, state, context.now)
     sets = {**declared.set_members, **declared.set_in_state.get(_stated(declared, state), {})}
     members |= {place: evaluate(value, facts) for place, value in sets.items()}
@@ -63,6 +67,27 @@ def status_body(context: RequestContext, job: Job, *, accepted: bool = False) ->
         if value is not ABSENT and not is_outside(place) and (not accepted or _has(context, declared, place)):
             put_at(body, place, value)
     return body
+
+
+def _schema_at(context: RequestContext, place: Location) -> Schema | None:
+    """Return the schema of a member of the response, None where none is declared."""
+    response = None if context.operation is None else context.operation.response(200)
+    media = None if response is None else response.media("application/json")
+    schema = None if media is None or media.schema is None else media.schema.response
+    return None if schema is None else schema.at(place)
+
+
+def _failure_mark(test: OutcomeTest, failed: int, schema: Schema | None) -> object:
+    """Return a value that meets a test exactly when something failed, and that its schema allows; ABSENT for none."""
+    words = () if schema is None else as_list(schema.raw.get("enum"))
+    texts = f"{failed} items failed" if failed != 1 else "1 item failed", "ok"
+    least = (None, ABSENT) if test.word == "exists" or test.value is None else (ABSENT, None)
+    other = (not test.value,) if isinstance(test.value, bool) else ()
+    options = (test.value, *other, *words, *texts, failed, 200, 500)
+    options = (*(texts if test.word == "exists" else ()), *options)
+    given = [one for one in (*options, *least) if schema is None or one is ABSENT or schema.is_valid(one)]
+    shown = ({} if one is ABSENT else put({}, test.at, one) for one in given)
+    return next((one for one, body in zip(given, shown, strict=True) if holds(test, body) is (failed > 0)), ABSENT)
 
 
 def _with_handle(declared: BulkJob, at: Location, job: Job) -> dict[str, Any]:

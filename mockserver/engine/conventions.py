@@ -86,7 +86,10 @@ def unacceptable(context: RequestContext) -> Refusal | None:
 
 
 def empty_variable(router: Router, method: str, path: str) -> tuple[Operation, Refusal] | None:
-    """Return the operation of a path with an empty variable, and the refusal; None where there is none."""
+    """Return the operation of a path with an empty variable, and the refusal; None where there is none.
+
+    It names nothing: that is 404 where the operation declares it.
+    """
     segments = path.split("/")
     if "" not in segments[1:]:
         return None
@@ -99,7 +102,7 @@ def empty_variable(router: Router, method: str, path: str) -> tuple[Operation, R
         return None
     detail = f"The path parameter '{name}' is missing."
     lacking = violation(f"path:{name}", "required", detail, expected="a value")
-    status = invalid_status(found.operation)
+    status = 404 if "404" in found.operation.responses else invalid_status(found.operation)
     return found.operation, Refusal(status=status, kind="invalid", detail=detail, violations=(lacking,), total=1)
 
 

@@ -51,11 +51,13 @@ def admit(context: RequestContext) -> Refusal | None:
     context.client = known.name if known is not None else context.client
     if context.api_state.settings["auth"] != "strict":
         return None
-    if known is not None or (
-        not any(one.auth for one in contract.clients) and is_authorised(contract, operation, context.request)
-    ):
+    names = [one.name for one in contract.clients if one.auth and one.refused is None]
+    is_sent = is_authorised(contract, operation, context.request)
+    if known is not None or (is_sent and not any(one.auth for one in contract.clients)):
         return None
     detail = f"The operation asks for credentials that were not sent: {asked}."
+    if is_sent:
+        detail = f"The credentials that were sent are those of no test client. The test clients: {', '.join(names)}."
     return Refusal(status=401, kind="unauthenticated", detail=detail, headers=headers)
 
 

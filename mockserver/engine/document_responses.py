@@ -7,6 +7,7 @@ Main entry: `answer_from_document`, the handler of what nothing else serves. The
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from contracts.messages import ABSENT, Headers, Response
@@ -158,7 +159,7 @@ def generated_response(context: RequestContext, status: int, media: MediaType, *
     """Return a value generated from the media type's schema."""
     context.answer_origin = "generated"
     schema = response_schema(media)
-    value = "" if schema is None else generated_value(context, schema, seed=seed)
+    value = "" if schema is None else generated_value(context, schema, status, seed=seed)
     return with_body(context, status, value, concrete_media_type(media), schema)
 
 
@@ -271,19 +272,21 @@ def with_declared_headers(context: RequestContext, response: Response, *, requir
         return response
     wanted = [one for one in documented.headers if one.required or not required]
     lacking = [one for one in wanted if one.name not in response.headers]
-    pairs = [(one.name, _header(context, one)) for one in lacking if one.name.lower() not in FRAMING_HEADERS]
+    pairs = [
+        (one.name, _header(context, one, response.status)) for one in lacking if one.name.lower() not in FRAMING_HEADERS
+    ]
     headers = response.headers.with_(*pairs)
     return Response(status=response.status, headers=headers, body=response.body, data=response.data)
 
 
-def _header(context: RequestContext, declared: HeaderField) -> str:
+def _header(context: RequestContext, declared: HeaderField, status: int) -> str:
     """Return the first plausible value that fits: an example, HTTP's own, a generated one, else one character."""
     name, schema = declared.name.lower(), declared.schema
     given = [*declared.examples.values(), schema_example(schema), _http_value(context, name)]
     for value in given:
         if value is not ABSENT and value != "" and _is_header(text := header_text(value), schema):
             return text
-    made = header_text(generated_value(context, schema)) if schema is not None else "string"
+    made = header_text(generated_value(context, schema, status)) if schema is not None else "string"
     return next((one for one in (made, "string", "1") if _is_header(one, schema)), "1")
 
 
@@ -299,7 +302,7 @@ def _is_header(text: str, schema: Schema | None) -> bool:
     return text.isascii() and text.isprintable() and (schema is None or schema.is_valid(read_text(text, schema)))
 
 
-def generated_value(context: RequestContext, schema: Schema, *, seed: int | None = None) -> Any:
+def generated_value(context: RequestContext, schema: Schema, status: int, *, seed: int | None = None) -> Any:
     """Return a value for a schema; the same call gets the same one if it is safe (RFC 9110, section 9.2.1).
 
     A value by a `seed` is drawn at random; without one it is typical, and its seed the call's own or the sandbox's.
@@ -307,22 +310,25 @@ def generated_value(context: RequestContext, schema: Schema, *, seed: int | None
     """
     from generators.data.best_effort import made_of  # noqa: PLC0415 - a server may never make a value up
 
-    made = made_of(schema.response, seed_of(context) if seed is None else seed, typical=seed is None)
+    made = made_of(schema.response, seed_of(context, status) if seed is None else seed, typical=seed is None)
     if made.warning:
         context.answer_warning = clipped(f"no valid value: {made.warning}", MAX_WARNING_CHARS)
     return made.value
 
 
-def seed_of(context: RequestContext) -> int:
+def seed_of(context: RequestContext, status: int) -> int:
     """Return the seed of a made-up answer: the call's own, that of a safe call, or the next of the operation.
 
-    With the setting `dynamic` safe calls get the next one too.
+    A refusal has that of its operation and status, so that it does not tell what is there. With the setting `dynamic`
+    safe calls and refusals get the next one too.
     """
     named = None if context.decision is None else context.decision.seed
     if named is not None:
         return named
     request, ids = context.request, context.api_state.ids
     about = request.path if context.operation is None else context.operation.id
+    if status >= HTTPStatus.BAD_REQUEST and not _is_dynamic(context):
+        return ids.fixed(f"made-up/{about}/{status}")
     if request.method in SAFE_METHODS and not _is_dynamic(context):
         return ids.fixed(f"made-up/{about}/{request.path}/{request.query}")
     return ids.random(f"made-up/{about}").getrandbits(32)

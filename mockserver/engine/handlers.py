@@ -42,7 +42,7 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
-from mockserver.engine.inferred_lists import asked_list, list_headers
+from mockserver.engine.inferred_lists import asked_list, list_headers, totals
 from mockserver.engine.inferred_records import serve_inferred
 from mockserver.engine.lists import list_window, number_at, records_of
 from mockserver.stores.interface import Collection, Record
@@ -333,7 +333,7 @@ def serve_results(context: RequestContext) -> Response:
         return context.refuse(found)
     declared, entries = found
     operation = context.routed
-    page = page_of(operation)
+    page, total = page_of(operation), len(entries)
     if isinstance(entries, list):
         skip = number_at(context, page.skip, 0)
         entries = entries[skip : skip + number_at(context, page.take, len(entries))]
@@ -344,6 +344,8 @@ def serve_results(context: RequestContext) -> Response:
     if declared.at:
         body = {}
         put_at(body, declared.at, entries)
+        for place in totals(_list_body(context), declared.at):
+            put_at(body, place, total)
     return json_response(context, 200, completed(context, 200, body, context.jobs[0].posted, context.jobs[0].id))
 
 

@@ -235,3 +235,12 @@ def list_headers(operation: Operation, status: int, asked: AskedList, total: Loc
     fields = [(name, link) for name in names if (link := asked.link())]
     where, _, name = (total or "").partition(":")
     return Headers((*fields, *([(name, str(asked.facts["total"]))] if where == "header" else [])))
+
+
+def totals(body: Schema | None, at: Location) -> Iterator[Location]:
+    """Yield where a response has the number of all that it lists at a location: members beside it, by usual names."""
+    above = tokens_of(at)[:-1]
+    holder = None if body is None else body.at(pointer_of(above))
+    for name, schema in () if holder is None else holder.members().items():
+        if fold(name) in COUNTS and "integer" in types_of(schema):
+            yield pointer_of((*above, name))

@@ -208,6 +208,40 @@ def test_a_refusal_has_the_body_that_the_document_declares(tmp_path, kind):
         assert served.fits(response)
 
 
+def test_a_refusal_tells_nothing_of_the_path_that_was_asked_for(tmp_path):
+    """What is made up in a refusal is the same at each path, for each operation and status."""
+    problem = {"type": "object", "required": ["type"], "properties": {"type": {"type": "string", "minLength": 8}}}
+    declared = {"200": of(NAMED), "404": of(problem), "401": of(problem)}
+    served = Served(tmp_path, declared)
+    sent = [served.ask(query=(("n", str(n)),), Prefer=f"code={code}").data for code in (404, 401) for n in (1, 2)]
+    assert sent[0] == sent[1] != sent[2] == sent[3]
+
+
+def test_credentials_that_nobody_has_are_not_said_to_be_missing(tmp_path):
+    """Where test clients are named, credentials that were sent and are none of theirs are said to be so."""
+    raw = {
+        "openapi": "3.1.0",
+        "info": {"title": "Reports", "version": "1"},
+        "security": [{"token": []}],
+        "x-test-clients": {"ann": {"auth": "Bearer tk-ann-1"}, "left": {"auth": "Bearer tk-left-1", "refused": 401}},
+        "paths": {"/report": {"get": {"responses": {"200": of(NAMED)}}}},
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+    served = Served(tmp_path, {})
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(raw))
+    served.api = Api(name="reports", contract=load(tmp_path / "own.yaml"), hooks=DEFAULT_HOOKS)
+    served.sandbox = Sandbox("s", SandboxTemplate(apis={"reports": served.api}), NOW)
+    served.sandbox.settings["auth"] = "strict"
+    said = [
+        served.ask(**headers) for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer tk-ann-1"})
+    ]
+    assert [one.status for one in said] == [401, 401, 200]
+    assert "that were not sent: Bearer." in said[0].data["detail"]
+    assert (
+        said[1].data["detail"] == "The credentials that were sent are those of no test client. The test clients: ann."
+    )
+
+
 def test_preferences_share_the_answers_of_the_document(tmp_path):
     """`Prefer` has the same headers and bodies; a seed makes the value repeatable."""
     responses = {

@@ -248,12 +248,15 @@ def test_media_types_and_methods_that_are_not_declared(tmp_path):
 
 
 def test_an_empty_path_variable_is_a_missing_parameter(tmp_path):
-    """Prism's way: `//` where a variable stands is an invalid request, not an unknown path."""
+    """Prism's way: `//` where a variable stands is an invalid request, and an unknown path only where 404 is declared."""
     parameters = [{"in": "path", "name": "n", "required": True, "schema": {"type": "string"}}]
     served = single(tmp_path, {"parameters": parameters}, path="/loaves/{n}/crust")
     missing = served.ask("/loaves//crust")
     assert (missing.status, problems(missing)) == (422, [("request/path/n", "required", "Error")])
     assert served.ask("//a/crust").status == 404
+    responses = {**OK, "404": {"description": ""}}
+    served = single(tmp_path, {"parameters": parameters, "responses": responses}, path="/loaves/{n}/crust")
+    assert served.ask("/loaves//crust").status == 404
 
 
 def test_head_and_options(tmp_path):
