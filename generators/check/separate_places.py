@@ -82,10 +82,11 @@ def elsewheres(
 ) -> Iterator[Elsewhere]:
     """Yield the other places that requests of these operations can name, or be sent from, and one of `others`."""
     named = {one.name for operation in operations for one in operation.parameters}
-    for name, known in session.contract.scopes.items():
+    for name in session.contract.scopes:
+        known = session.places_of(name)
         here = session.given.get(name) or site.values.get(name) or known[0]
-        there = next(one for one in known if one != here)
-        if name in named:
+        there = next((one for one in known if one != here), None)
+        if name in named and there is not None:
             kind = any(_chooses_resource(one, name) for one in operations)
             yield Elsewhere(what=f"{name} {there}", here={name: here}, there={name: there}, is_kind=kind)
     yield from _other_clients(session, named)
@@ -99,13 +100,18 @@ def _other_clients(session: Session, named: set[str]) -> Iterator[Elsewhere]:
     for client in able:
         for name, allowed in client.scopes.items():
             other = next((one for one in session.contract.scopes[name] if one not in allowed), None)
-            if other is not None and name in named:
+            owners = [None] if other in session.places_of(name) else [one for one in able if _may_use(one, name, other)]
+            if other is not None and name in named and owners:
                 at, what = {name: other}, f"the client {client.name} at {name} {other}"
-                yield Elsewhere(what=what, here=at, there=at, nowhere={name: NOWHERE}, caller=client)
+                yield Elsewhere(what=what, here=at, there=at, nowhere={name: NOWHERE}, owner=owners[0], caller=client)
     owner = next((one for one in able if one.tenant), None)
     caller = next((one for one in able if owner and one.tenant and one.tenant != owner.tenant), None)
     if caller is not None:
         yield Elsewhere(what=f"the client {caller.name}", owner=owner, caller=caller)
+
+
+def _may_use(client: ClientIdentity, scope: str, value: str | None) -> bool:
+    return value in client.scopes.get(scope, (value,))
 
 
 def _chooses_resource(operation: Operation, name: str) -> bool:

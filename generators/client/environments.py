@@ -57,18 +57,18 @@ class SandboxClient:
         admitted: Admitted | None = None,
         is_open: bool = False,
     ) -> None:
-        self._http, self._control, self.sandbox = http, control, sandbox
+        self.http, self._control, self.sandbox = http, control, sandbox
         self.admitted, self.is_open = admitted, is_open
         self._ahead = timedelta(0)
 
     @property
     def base(self) -> str:
         """The URL that request paths are appended to."""
-        return self._http.base
+        return self.http.base
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response. Raises NoAnswerError."""
-        return self._http.send(request if self.admitted is None else self.admitted(request))
+        return self.http.send(request if self.admitted is None else self.admitted(request))
 
     def advance(self, by: timedelta) -> None:
         """Advance the sandbox's clock. Raises NoAnswerError when that is refused."""
@@ -81,7 +81,7 @@ class SandboxClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self.http.close()
         self._control.close()
 
 

@@ -106,7 +106,7 @@ class HttpClient:
         self.base, self._options = base.rstrip("/"), {"timeout": timeout, "rate": rate}
         self._prefix = parts.path.rstrip("/")
         self._headers = _validated(headers or {})
-        self.default_fields = {name.lower() for name in self._headers}
+        self.default_fields = {name.lower(): value for name, value in self._headers.items()}
         self._credentials = credentials or {}
         self._connection = Connection(parts, base, timeout)
         self._limit = rate_limit(parts.netloc, rate) if rate else None

@@ -3,7 +3,7 @@
 `check`, `fuzz` and the replay of findings all send through a `Session`; below it there is only the `Client`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -96,6 +96,13 @@ def settling_times(contract: Contract) -> Mapping[str, timedelta]:
     return {name: within for name, within in found.items() if within is not None}
 
 
+def _client_of(contract: Contract, client: Client) -> ClientIdentity | None:
+    """Return the test client whose credentials a client sends by default, None where they are nobody's."""
+    http = client.http if isinstance(client, SandboxClient) else client
+    sent = set(http.default_fields.values()) if isinstance(http, HttpClient) else ()
+    return next((one for one in contract.clients if one.auth in sent), None)
+
+
 class Session:
     """Everything that is sent to one implementation, in order.
 
@@ -104,7 +111,8 @@ class Session:
     `last_operation` is the operationId requested last, "" after a wait. Reads wait where the contract declares a
     `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to
     values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client that it acts as, None
-    for whoever the client's own credentials name. `paces` are how long jobs took, shared by sessions; `unended` are
+    for whoever the client's own credentials name: `own_client`, where that is a test client. `paces` are how long jobs
+    took, shared by sessions; `unended` are
     those for whose end nobody waits any longer.
     """
 
@@ -125,7 +133,9 @@ class Session:
         paces: dict[object, timedelta] | None = None,
     ) -> None:
         self.contract, self.client, self.budget = contract, client, budget or Budget()
-        self.seed, self.name_prefix, self.given = seed, name_prefix, given or {}
+        self.seed, self.name_prefix, self.own_client = seed, name_prefix, _client_of(contract, client)
+        own = self.own_client.scopes if self.own_client is not None else {}
+        self.given = {**{name: allowed[0] for name, allowed in own.items() if allowed}, **(given or {})}
         self.router = router or Router(contract)
         self.trace = trace
         self.exchanges: list[Exchange] = []
@@ -262,6 +272,11 @@ class Session:
             return True
         places = {name.lower() for _, name in key_places(self.contract, operation)} | {"authorization"}
         return isinstance(self.client, HttpClient) and not places.isdisjoint(self.client.default_fields)
+
+    def places_of(self, scope: str) -> Sequence[str]:
+        """Return the values of a scope (`x-scopes`) that the client's own credentials may use."""
+        known = self.contract.scopes.get(scope, ())
+        return known if self.own_client is None else self.own_client.scopes.get(scope, known)
 
     def operation_of(self, request: Request) -> Operation | None:
         """Return the operation that a request matches, None when there is none."""

@@ -325,7 +325,7 @@ def _judge_unsaid(context: SiteContext, job: BulkJob, targets: Sequence[str]) ->
     """Run jobs at the values of scopes that a name may leave out, or at each target: they are known without these."""
     session, own = context.session, {_name_of(at): at.rstrip("?") for at in job.within if at.endswith("?")}
     named = {f"{one.where}:{one.name}" for one in context.operation.parameters}
-    known = {at: session.contract.scopes.get(name, ()) for name, at in own.items() if at in named}
+    known = {at: session.places_of(name) for name, at in own.items() if at in named}
     starts = [({at: value}, targets[:1]) for at, values in known.items() for value in values]
     for more, some in starts or [({}, [one]) for one in targets if own]:
         view = view_of(session, sent := _started(context, more, some))

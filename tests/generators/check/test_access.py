@@ -10,6 +10,7 @@ from in_process import InProcess
 from contracts.messages import Headers, Request, Response
 from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.check.separate_places import similar_id
+from generators.client.http import HttpClient
 from generators.client.session import Budget, Session
 from mockserver.apis.sources import find_sources
 
@@ -159,3 +160,13 @@ def test_what_is_sent_as_another_client_is_not_observed():
     assert other.response.status == 200
     assert other.request.headers.get("Authorization") == "Bearer bob-token"
     assert seen == [1]
+
+
+def test_a_client_of_one_place_is_sent_to_no_other():
+    """Whoever gives the credentials of a test client is tried where that may be, and at no other place."""
+    contract = find_sources((str(DOCUMENT),))[0].load().contract
+    headers = {"Authorization": "Bearer clerk-token"}
+    contract = replace(contract, scopes={"tenant": ("south", "north")})
+    clerk, other = (Session(contract, HttpClient("http://127.0.0.1:1", headers=one)) for one in (headers, {}))
+    assert (clerk.given, other.given) == ({"tenant": "north"}, {})
+    assert (clerk.places_of("tenant"), other.places_of("tenant")) == (("north",), ("south", "north"))

@@ -248,7 +248,7 @@ def test_media_types_and_methods_that_are_not_declared(tmp_path):
 
 
 def test_an_empty_path_variable_is_a_missing_parameter(tmp_path):
-    """Prism's way: `//` where a variable stands is an invalid request, and an unknown path only where 404 is declared."""
+    """Prism's way: `//` where a variable stands is an invalid request, or 404 where that is declared."""
     parameters = [{"in": "path", "name": "n", "required": True, "schema": {"type": "string"}}]
     served = single(tmp_path, {"parameters": parameters}, path="/loaves/{n}/crust")
     missing = served.ask("/loaves//crust")
