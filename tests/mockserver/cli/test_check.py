@@ -155,7 +155,10 @@ def test_credentials_go_with_every_call(serving):
     url = url_of(serving("genero", settings={"auth": "strict"}))
     words = ("genero", "--url", url, "--only", "count", "--only", "postJob")
     code, _, error = run("genero", "--url", url, "--skip", "coverage")
-    assert (code, "answered with 401: credentials are required. Give them with --auth or --header." in error) == (
+    assert (
+        code,
+        "answered with 401: credentials are required that are known there. Give them with --auth or --header." in error,
+    ) == (
         2,
         True,
     )
