@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from contracts.syntax.text import listed, text_of
+from contracts.syntax.text import counted, listed, text_of
 
 Axis: TypeAlias = Mapping[str, Any]
 Words: TypeAlias = Callable[[Any, Axis], str | None]
@@ -188,7 +188,8 @@ def _test(test: Axis) -> str:
     at = place(test["at"])
     if "exists" in test:
         return f"{at} is {'there' if test['exists'] else 'missing'}"
-    return f"{at} is {text_of(test['is'])}" if "is" in test else f"{at} is not {text_of(test['not'])}"
+    value = test["is"] if "is" in test else test["not"]
+    return f"{at} is {'' if 'is' in test else 'not '}{'null' if value is None else text_of(value)}"
 
 
 def _outcomes(value: Axis, _: Axis) -> str:
@@ -250,7 +251,8 @@ def _active(value: Axis, _: Axis) -> str:
     per = f" for each {value['per']}" if "per" in value else ""
     breach = value.get("breach", "conduct")
     told = "one more is not refused, but is misuse" if breach == "conduct" else f"one more is refused with {breach}"
-    return f"at most {value['max']} jobs are unfinished{per}; {told}"
+    is_one = value["max"] == 1
+    return f"at most {counted(value['max'], 'job')} {'is' if is_one else 'are'} unfinished{per}; {told}"
 
 
 def _takes(value: Axis, _: Axis) -> str:
@@ -383,7 +385,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Words]]] = {
         "error": _at("why the whole job failed is at {}"),
         "set": _set,
         "takes": _takes,
-        "within": lambda value, _: f"it is not known with another {listed(map(_named, value), 'or')}",
+        "within": lambda value, _: f"with another value of {listed(map(_named, value), 'or')} it is not known",
         "lookUp": _at("what items refer to is looked up at their {}"),
         "times": lambda value, _: "times are told: " + listed(f"{name} at {place(at)}" for name, at in value.items()),
         "failedIf": lambda value, _: f"with failures {_test(value)} at its end",

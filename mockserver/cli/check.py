@@ -1,15 +1,17 @@
 """`bulkproof check`: check an implementation against its contract, within a minute."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from shutil import get_terminal_size
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 
+from contracts.syntax.text import counted
 from mockserver.cli.shared.options import Duration, RenamedOption, reading_of, reading_options
 from mockserver.cli.shared.outputs import ReportingCommand, baseline_of, report_options, reporting, tell
 from mockserver.cli.shared.target import (
@@ -195,6 +197,7 @@ def _report(
     facts = [("server", plan.base), ("seed", str(plan.seed))]
     if end is not None:
         facts += [("calls", str(end.calls)), ("items", str(end.items)), ("seconds", f"{end.seconds:.1f}")]
+        facts += _time_wanted(run.answers, end.seconds)
     return check_report(
         f"{contract.title} {contract.version}",
         run.results,
@@ -206,6 +209,16 @@ def _report(
         assumptions=assumptions,
         given=tuple(plan.headers),
     )
+
+
+def _time_wanted(answers: "Sequence[CheckResult]", seconds: float) -> list[tuple[str, str]]:
+    """Return how many checks had no time, and how much would do if they take as long as the others; [] for none."""
+    from generators.check.run import BUDGET_USED_UP
+
+    idle = sum(one.reason == BUDGET_USED_UP for one in answers)
+    done = sum(one.word in {"passed", "failed"} for one in answers)
+    minutes = ceil(seconds * (done + idle) / max(done, 1) / 60)
+    return [("no time", f"for {counted(idle, 'check')}; --max-time {minutes}m would about do")] if idle else []
 
 
 class CheckProgress:

@@ -26,16 +26,29 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
 
     Exit code: 1 reproduced, 0 not reproduced, 2 the replay could not run.
 
-    bulkproof replay .bulkproof/findings/atomic-batchCreate-1f2e3d4c --url http://127.0.0.1:8080
+    bulkproof replay .bulkproof/findings/atomic-batchCreate-1f2e3d4c --url http://127.0.0.1:8080 --api openapi.yaml
     """
     from generators.triage.corpus import read_finding
 
     kept = read_finding(finding)
-    served = api_of(api or kept.contract, mount, place_of(url, given), reading_of(given))
+    served = api_of(api or _named(kept), mount, place_of(url, given), reading_of(given))
     shown = _shows(kept, served, url, given)
     says = "reproduced" if shown else "not reproduced"
     click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")
     return EXIT_REPRODUCED if shown else 0
+
+
+def _named(kept: "StoredFinding") -> str:
+    """Return the name of the API that a finding is of. Raises MisuseError: it is that of a file."""
+    from contracts.errors import MisuseError
+    from mockserver.apis.sources import find_sources
+
+    try:
+        find_sources((kept.contract,))
+    except MisuseError:
+        fact = f"the finding is of '{kept.contract}', which was read from a file."
+        raise MisuseError(fact, cure="Name it with --api FILE, and with --overlay what it was read with.") from None
+    return kept.contract
 
 
 def _shows(kept: "StoredFinding", api: "Api", url: str, given: dict[str, Any]) -> bool:

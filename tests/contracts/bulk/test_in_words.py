@@ -94,6 +94,15 @@ def test_each_axis_of_the_vocabulary_has_its_words():
             {"when": "header:Prefer=respond-async"},
             ("A request becomes a job with the header Prefer=respond-async.",),
         ),
+        (
+            "job",
+            {"active": {"max": 1, "per": "client", "breach": 409}, "within": ["path:tenant"]},
+            (
+                "At most 1 job is unfinished for each client; one more is refused with 409.",
+                "With another value of the path's tenant it is not known.",
+            ),
+        ),
+        ("job", {"failedIf": {"at": "/why", "not": None}}, ("With failures /why is not null at its end.",)),
         ("guard", {"refuse": {"empty": 400}}, ("Refused are no item with 400.",)),
     ],
 )

@@ -13,6 +13,7 @@ from contracts.schemas.schema_set import SchemaSet
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, KnownRecords, Names, RecordContext
 from generators.requests.options import named_targets
+from generators.check.laws.lists.selecting import columns_of
 from generators.requests.record_factory import RecordFactory
 
 CONTRACTS = {
@@ -147,3 +148,23 @@ def test_a_key_that_the_schema_has_no_member_for_is_beside_the_record(tmp_path):
     made = factory.fresh_record(making(3, 1), "r", {})
     assert made.keys() == {"code", "title"}
     assert not factory.fits({**made, "pages": 1}, partial=False)
+
+
+@pytest.mark.parametrize(
+    ("limits", "least"),
+    [({}, -1.5), ({"type": "integer"}, -1), ({"minimum": 1}, 1), ({"minimum": 0, "maximum": 40}, 1)],
+)
+def test_numbers_that_lists_are_tried_on_are_those_that_a_member_may_have(tmp_path, limits, least):
+    """Whatever the ends of a member's range, filters and orders are tried on numbers in it, the most telling first."""
+    size = {"type": "number", **limits}
+    schemas = {"Book": {"type": "object", "properties": {"size": size}}}
+    books = {"key": "id", "assigned": True, "schema": {"$ref": "#/components/schemas/Book"}}
+    head = {"openapi": "3.1.0", "info": {"title": "Books", "version": "1"}, "paths": {}}
+    document = {**head, "x-resources": {"books": books}, "components": {"schemas": schemas}}
+    (tmp_path / "books.json").write_text(dumps(document))
+    contract = load(tmp_path / "books.json")
+    columns = columns_of(RecordFactory(contract, contract.resources["books"], fallback=None, target_schema=None))
+    assert (columns.number, min(columns.numbers)) == ("size", least)
+    assert all(
+        contract.schemas.schema(contract.resources["books"].schema).is_valid({"size": n}) for n in columns.numbers
+    )

@@ -13,8 +13,11 @@ from contracts import load_bundled
 from contracts.errors import MisuseError
 from contracts.openapi.security import authorization_field
 from generators.check import run as run_module
+from generators.check.run import BUDGET_USED_UP
 from generators.client.http import HttpClient
+from generators.oracles.findings import CheckResult
 from mockserver.cli import main
+from mockserver.cli.check import _time_wanted
 from mockserver.cli.shared.options import Duration
 from mockserver.cli.shared.target import assumptions_of, credentials
 
@@ -324,3 +327,11 @@ def test_a_placeholder_is_replaced_where_a_request_is_sent():
     assert secret("$BULKPROOF_AUTH_BOB", "X-Key") == secret("$BULKPROOF_AUTH_BOB") == "bobs"
     assert secret("session=$BULKPROOF_AUTH_BOB", "Cookie") == "session=bobs"
     assert secret("$BULKPROOF_AUTH_ANN", "Authorization") == "$BULKPROOF_AUTH_ANN"
+
+
+def test_a_check_says_how_much_time_would_do():
+    """What had no time is counted, with the minutes that all would take at the same pace."""
+    results = [CheckResult(law="l", operation=str(n), word="passed") for n in range(20)]
+    assert _time_wanted(results, 60.0) == []
+    idle = [CheckResult(law="l", operation=str(n), word="not-run", reason=BUDGET_USED_UP) for n in range(30)]
+    assert _time_wanted([*results, *idle], 60.0) == [("no time", "for 30 checks; --max-time 3m would about do")]

@@ -13,6 +13,9 @@ from generators.fuzz.coordinator import Campaign
 from generators.fuzz.executors import LocalExecutor
 from generators.fuzz.progress import PlainProgress
 from generators.fuzz.shards import CampaignConfig
+from generators.triage.corpus import finding_file
+from generators.triage.script import Script
+from generators.triage.stored_finding import StoredFinding
 from mockserver.cli.fuzz import fuzz
 from mockserver.cli.replay import replay
 from mockserver.testing import running
@@ -52,6 +55,17 @@ def test_a_healthy_sandbox_gives_no_alarm(sandbox, tmp_path):
     done = run(fuzz, "genero", "--url", url, "--max-time", "2s", *OWN, str(tmp_path))
     assert done.return_value == 0, done.output
     assert not list(tmp_path.glob("findings/*"))
+
+
+def test_a_finding_of_a_document_is_replayed_with_it(tmp_path):
+    """Where a finding is of no bundled API, the command says how to name the document."""
+    script = Script(steps=(), numbers={})
+    finding = StoredFinding(
+        fingerprint="f", law="model", operation="o", shape="s", says="S.", contract="hr", script=script
+    )
+    (tmp_path / "finding.json").write_bytes(finding_file(finding))
+    done = run(replay, str(tmp_path / "finding.json"), "--url", "http://127.0.0.1:1")
+    assert str(done.exception).startswith("the finding is of 'hr', which was read from a file. Name it with --api FILE")
 
 
 def test_a_server_that_is_not_there_is_told_in_a_sentence(tmp_path):

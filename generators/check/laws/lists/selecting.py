@@ -32,7 +32,10 @@ TEXTS: Final = ("k1", "K1", "k1x", "it''s", "it's", 'a+"b%41"', "e", "é", "x an
 WILDCARDS: Final = ("_1", "%1", "*1", ".1")  # that stand for themselves: no text begins with one
 END: Final = TEXTS[8]  # what a text ends with; no text begins with it, nor is it
 NUMBERS: Final = (9, 10, 100, -1, 2, 9, 20, 3, 1000, 0, 11, 19)
-FRACTIONS: Final = (9, 10, 100, -1.5, 2, 9, 20, 3, 1000, 0, 11, 10.25)  # where a member may have them
+FRACTIONS: Final = (9, 10, 100, -1.5, 2, 9, 20, 3, 1000, 0, 11, 10.25)
+NATURAL: Final = (9, 10, 100, 4, 2, 9, 20, 3, 1000, 1, 11, 19)
+SMALL: Final = (9, 10, 31, 4, 2, 9, 20, 3, 30, 1, 11, 19)
+NUMBER_SETS: Final = (FRACTIONS, NUMBERS, NATURAL, SMALL)  # the most telling that a member may have
 COMPARED: Final = (("eq", 3), ("lt", 3), ("ge", 11))  # operators, and places of numbers
 GROUPS: Final = ("g1", "g2", "g3")
 PLAIN: Final = re.compile(r"[a-z0-9]+")  # texts that every collation orders alike, behind the same beginning
@@ -87,18 +90,22 @@ def columns_of(factory: RecordFactory) -> FilterMembers:
         fitting = (name for name in free if name not in taken and factory.members[name].is_valid(sample))
         return next(fitting, None)
 
-    number = first(1000)
+    options = ((name, some) for some in NUMBER_SETS for name in free if _has_all(factory.members[name], some))
+    number, numbers = next(options, (None, NUMBERS))
     truth = first(True, number)  # noqa: FBT003 - a sample
     nullable = [name for name in free if name not in (number, truth) and factory.members[name].is_valid(None)]
     text = next((name for name in free if name not in (number, truth) and _takes(factory.members[name])), None)
     empty = next((name for name in nullable if name != text and _takes(factory.members[name])), None)
     group = first(GROUPS[0], number, truth, text, empty)
-    numbers = FRACTIONS if number is not None and factory.members[number].is_valid(FRACTIONS[-1]) else NUMBERS
     return FilterMembers(text=text, group=group, number=number, truth=truth, empty=empty, numbers=numbers)
 
 
 def _takes(schema: Schema) -> bool:
-    return all(schema.is_valid(f"b00000000{text}") for text in TEXTS)
+    return _has_all(schema, [f"b00000000{text}" for text in TEXTS])
+
+
+def _has_all(schema: Schema, values: Sequence[object]) -> bool:
+    return all(map(schema.is_valid, values))
 
 
 def _created(session: Session, site: RecordSite, columns: FilterMembers) -> tuple[str, list[ReadRow]]:
