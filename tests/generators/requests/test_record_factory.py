@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from contracts.openapi.loading import load, load_bundled
 from contracts.schemas.schema_set import SchemaSet
+from generators.check.laws.lists.selecting import columns_of
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, KnownRecords, Names, RecordContext
 from generators.requests.options import named_targets
-from generators.check.laws.lists.selecting import columns_of
 from generators.requests.record_factory import RecordFactory
 
 CONTRACTS = {
