@@ -148,7 +148,10 @@ def is_next(before: object, after: object, *, counts: bool = True) -> bool:
 
 
 def is_stale(named: Version | None, stored: int) -> bool:
-    """Say whether an expected version differs from the stored one; None expects nothing."""
-    if named is None or named == stored:
+    """Say whether an expected version differs from the stored one; None expects nothing.
+
+    A version that is shown as a text is that text, or the number that its digits are.
+    """
+    if named is None or named == stored or named == read_version(stored):
         return False
     return not isinstance(named, EntityTagList) or not named.matches(stored)

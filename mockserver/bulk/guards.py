@@ -85,7 +85,7 @@ def admit(context: RequestContext, plan: BulkPlan) -> Admission | Refusal:
     """Admit a request whose body conforms to the contract, or return why it is refused."""
     unit = chosen_by(context, plan.bulk.unit.of)
     if unit is None:
-        return _mode_refusal(context, plan.bulk)
+        return mode_refusal(context, plan.bulk)
     refusal = _check_stop(context, plan) or _check_words(context, plan) or _check_duplicates(context, plan)
     return refusal or Admission(plan=plan, size=plan.item_reader.size(context), unit=unit)
 
@@ -136,7 +136,8 @@ def _refusal(plan_bulk: Bulk, kind: str, detail: str, violation: Violation) -> R
     return Refusal(status=status, kind=kind, detail=told, violations=(violation,), total=1)
 
 
-def _mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
+def mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
+    """Return the refusal of a request that names no unit that there is."""
     source = bulk.unit.of.source
     given = locate(context, source) if source else ABSENT
     known = " or ".join(bulk.unit.of.words)

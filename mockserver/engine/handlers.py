@@ -42,9 +42,9 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
-from mockserver.engine.inferred_lists import asked_list, list_headers, totals
+from mockserver.engine.inferred_lists import asked_list, declared_part, list_headers, totals
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.engine.lists import list_window, number_at, records_of
+from mockserver.engine.lists import ListWindow, list_window, number_at, records_of
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
@@ -300,7 +300,19 @@ def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     outside = [(at.partition(":")[2], str(value)) for at, value in fields.items() if at.startswith("header:")]
     beside = {at: value for at, value in fields.items() if not is_outside(at)}
     shown = [context.api.hooks.render(run, rules.resource, one) for one in window.records]
-    return _shown(context, act, 200, shown, Headers(tuple(outside)), beside=beside)
+    others, links = _told_by_names(context, act, window)
+    return _shown(context, act, 200, shown, Headers((*outside, *links)), beside=others | beside)
+
+
+def _told_by_names(
+    context: RequestContext, act: RecordAct, window: ListWindow
+) -> tuple[dict[Location, object], Sequence[tuple[str, str]]]:
+    """Return members and header fields with usual names that tell of a declared page, such as `next`."""
+    body = _list_body(context)
+    if not context.api.plain or not act.page.is_paged or body is None:
+        return {}, ()
+    part = declared_part(context, act.page, window)
+    return dict(part.members(body, act.reply)), list_headers(context.routed, 200, part, None).pairs
 
 
 def _list_body(context: RequestContext) -> Schema | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from contracts.bulk.lists import SERVED_SIZE
+from contracts.bulk.lists import SERVED_SIZE, Pagination
 from contracts.bulk.model import Location
 from contracts.messages import ABSENT, Headers
 from contracts.openapi.model import Operation, Parameter
@@ -20,7 +20,7 @@ from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, parse_digits, pointer_of, tokens_of
 from mockserver.api.model import RequestContext
-from mockserver.engine.lists import cursor_text, equals, position_of
+from mockserver.engine.lists import ListWindow, cursor_text, equals, position_of
 from mockserver.stores.interface import Record
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
@@ -155,21 +155,47 @@ def _window(context: RequestContext, roles: Mapping[str, Parameter], records: Se
     page = _number(context, roles.get("page"), first)
     begin = max(_number(context, roles.get("skip"), max(page - first, 0) * size), 0)
     begin = _after(context, roles, [str(one.key) for one in records], begin)
+    some, names = records[begin : begin + size], {role: one.name for role, one in roles.items()}
+    page = page if "page" in roles else first + (begin // size if size else 0)
+    return part_of_list(context, names, some, total=total, begin=begin, size=size, first=first, page=page)
+
+
+def declared_part(context: RequestContext, page: Pagination, window: ListWindow) -> AskedList:
+    """Return what a declared page says of itself: the names of its parameters are declared, too."""
+    places = {"cursor": page.cursor, "page": page.number, "skip": page.skip}
+    names = {role: at.partition(":")[2] for role, at in places.items() if at is not None and at.startswith("query:")}
+    number = 1 + (window.begin // window.size if window.size else 0)
+    return part_of_list(
+        context, names, window.records, total=window.total, begin=window.begin, size=window.size, page=number
+    )
+
+
+def part_of_list(
+    context: RequestContext,
+    names: Mapping[str, str],
+    records: Sequence[Record],
+    *,
+    total: int,
+    begin: int,
+    size: int,
+    page: int,
+    first: int = 1,
+) -> AskedList:
+    """Return a part of a list with the facts about it; `names` are those of the parameters by role."""
     end = min(begin + size, total)
     more = size > 0 and end < total
-    page = page if "page" in roles else first + (begin // size if size else 0)
-    token = str(records[end - 1].key) if "after" in roles and end else cursor_text(end)
+    token = str(records[-1].key) if "after" in names and records else cursor_text(end)
     steps: Mapping[str, tuple[object, object]] = {
         "after": (token, None),
         "cursor": (token, None),
         "page": (page + 1, page - 1 if page > first else None),
         "skip": (end, max(begin - size, 0) if begin else None),
     }
-    role = next((one for one in steps if one in roles), None)
+    role = next((one for one in steps if one in names), None)
     ahead, behind = steps[role] if role is not None else (None, None)
-    name = roles[role].name if role is not None else ""
+    name = names[role] if role is not None else ""
     return AskedList(
-        records=records[begin:end],
+        records=records,
         facts={
             "total": total,
             "more": more,

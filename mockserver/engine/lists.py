@@ -19,10 +19,15 @@ from mockserver.stores.interface import Collection, Record, key_order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListWindow:
-    """One page of a list: its `records`, the `total` of all that were wanted, and the `next` page's cursor, if any."""
+    """One page of a list: its `records`, the `total` of all that were wanted, and the `next` page's cursor, if any.
+
+    It begins at `begin` and has `size` records at most.
+    """
 
     records: Sequence[Record]
     total: int
+    begin: int
+    size: int
     next: str | None = None
 
 
@@ -40,7 +45,11 @@ def list_window(context: RequestContext, act: RecordAct, resource: Resource) -> 
         return context.refuse(Refusal(status=400, kind="invalid", detail=f"{error}."))
     more = 0 < size < len(wanted) - begin
     return ListWindow(
-        records=wanted[begin : begin + size], total=len(wanted), next=cursor_text(begin + size) if more else None
+        records=wanted[begin : begin + size],
+        total=len(wanted),
+        begin=begin,
+        size=size,
+        next=cursor_text(begin + size) if more else None,
     )
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
+from contracts.bulk.model import Bulk
 from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import NoRoute, Operation
 from contracts.openapi.validation import Violation, parse_parameters, validate_response
 from mockserver.api.model import Api, Refusal, RequestContext, problem
-from mockserver.bulk.guards import precondition_required
+from mockserver.bulk.guards import mode_refusal, precondition_required
 from mockserver.bulk.job_endpoints import run_due_jobs
 from mockserver.bulk.limits import check_call_quotas, count_call
 from mockserver.bulk.outcome_rendering import violations_of
@@ -38,6 +39,9 @@ def check_parameters(context: RequestContext) -> Refusal | None:
         violations += conventions.undeclared(context)
     if not violations:
         return None
+    bulk = operation.bulk
+    if context.api.plain and bulk is not None and _is_of_mode(bulk, violations):
+        return mode_refusal(context, bulk)
     astray = [one for one in violations if one.where.startswith("path:")]
     if astray and (allow := prepared(context.api).router.allowed(context.request.path)):
         return method_not_allowed(context.request.method, allow)
@@ -53,6 +57,11 @@ def check_parameters(context: RequestContext) -> Refusal | None:
         status=invalid_status(context), kind="invalid", detail=detail, violations=violations, total=len(violations)
     )
     return conventions.invalid(context, refusal) if context.api.plain else refusal
+
+
+def _is_of_mode(bulk: Bulk, violations: Sequence[Violation]) -> bool:
+    """Tell whether nothing but the parameter with the unit is wrong, and a guard says how that is refused."""
+    return "badMode" in bulk.guard.refuse and {one.where for one in violations} == {bulk.unit.of.source}
 
 
 def _read_parameters(context: RequestContext, operation: Operation) -> tuple[Violation, ...]:

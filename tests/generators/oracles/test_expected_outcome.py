@@ -106,6 +106,7 @@ EXPECTED = [
     ("an effect that cannot be read", [author()], effect("authors", "update", ANN, None), OPEN),
     # versions
     ("the current version", [book(version=3)], effect("books", "update", 7, {"price": 1}, version=3), DONE),
+    ("one that is shown as text", [book(version="3")], effect("books", "update", 7, {"price": 1}, version=3), DONE),
     ("an older version", [book(version=3)], effect("books", "update", 7, {"year": 1}, version=2), STALE),
     ("a version where none is known", [book()], effect("books", "update", 7, {"year": 1}, version=2), OPEN),
     ("a version to delete by", [book(version=3)], effect("books", "delete", 7, version=2), STALE),
