@@ -198,7 +198,9 @@ class RecordService:
             faults = (_conflict(item, existing), *faults)
         if faults:
             return failed_outcome(item._replace(target=existing.key), *faults, action="update")
-        body = merge_patched(self.resource.defaults if whole else existing.body, changes, self.rules.payloads.keeps_null)
+        body = merge_patched(
+            self.resource.defaults if whole else existing.body, changes, self.rules.payloads.keeps_null
+        )
         deleted = existing.deleted
         if self.resource.tombstone is not None:
             deleted = bool(changes.get(self.resource.tombstone, deleted))
