@@ -3,19 +3,21 @@
 Main entry: `declared_entry`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from contracts.bulk.model import Outcomes
+from contracts.bulk.model import Outcomes, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING
 from contracts.exchange.locations import find, put_at
 from contracts.messages import ABSENT
+from contracts.openapi.parameters import types_of
 from contracts.openapi.routing import expand, last_variable
 from generators.data.completion import time_text
 from mockserver.bulk.http_items import put_response
-from mockserver.bulk.outcome_rendering import fault_text, http_status, message_of, outcomes_of
+from mockserver.bulk.outcome_rendering import fact_text, fault_text, http_status, message_of, outcomes_of
 from mockserver.bulk.set_members import Facts, put_members, time_facts
-from mockserver.domain.values import Outcome, ServedOutcome
+from mockserver.domain.values import ItemFault, Outcome, ServedOutcome
 
 if TYPE_CHECKING:
     from mockserver.api.model import ItemRun
@@ -40,7 +42,9 @@ def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
     if bad and declared.error and not is_told and not is_idle:
         put_at(entry, declared.error, _error_of(run, declared, outcome))
     if bad and declared.message and not is_idle:
-        put_at(entry, declared.message, message_of(outcome))
+        put_at(entry, declared.message, text_of_failure(run, declared, outcome))
+    if declared.members and any(fault.members for fault in outcome.faults):
+        put_at(entry, declared.members, _members_at_fault(run, declared, outcome))
     own = declared.set_not_run if is_idle else declared.set_failed if bad else declared.set_done
     members = {**declared.set_members, **own}
     if members:
@@ -114,11 +118,80 @@ def _entry_facts(run: "ItemRun", declared: Outcomes, outcome: Outcome, shown: ob
         "index": lambda _: outcome.item.index,
         "action": lambda _: outcome.action,
         "status": lambda _: _status(declared, outcome, None),
-        "message": lambda _: message_of(outcome),
+        "message": lambda _: text_of_failure(run, declared, outcome),
         "code": lambda _: _error_of(run, declared, outcome),
         "uuid": lambda _: run.api_state.ids.uuid("reply"),
-        "failures": lambda _: [fault_text(fault) for fault in outcome.faults],
+        "failures": lambda _: [_fault_text(run, declared, outcome, fault) for fault in outcome.faults],
     }
+
+
+def text_of_failure(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> str:
+    """Return the text of a failure, with the facts that are declared to be in it; "" for none."""
+    if _mark(run, outcome) is not None:
+        return "rolled back"
+    joint = declared.every if isinstance(declared.every, str) else "; "
+    texts = [_fault_text(run, declared, outcome, fault) for fault in outcome.faults]
+    return joint.join(texts) or message_of(outcome)
+
+
+def _fault_text(run: "ItemRun", declared: Outcomes, outcome: Outcome, fault: ItemFault) -> str:
+    """Return the text of one fault, with its declared facts in brackets."""
+    names = declared.names.get(fault.kind, ())
+    facts = _facts_of(run, declared, outcome, fault) if names else {}
+    told = [f"{name}: {fact_text(one)}" for name in names for one in _values(facts.get(name))]
+    return f"{fault_text(fault)} ({', '.join(told)})" if told else fault_text(fault)
+
+
+def _values(fact: object) -> Sequence[object]:
+    return fact if isinstance(fact, tuple) else () if fact is None or fact is ABSENT else (fact,)
+
+
+def _facts_of(run: "ItemRun", declared: Outcomes, outcome: Outcome, fault: ItemFault) -> Mapping[str, object]:
+    """Return the facts that the text of a fault may name (`names`)."""
+    facts, resource, resources = fault.facts, outcome.item.resource, run.api.contract.resources
+    target = outcome.item.target
+    referred = resources.get(resource.references.get(next(iter(fault.members), ""), resource.name), resource)
+    schema = None if referred.schema is None else run.api.contract.schemas.schema(referred.schema)
+    count = facts.get("count")
+    return {
+        "member": tuple(_written(declared, resource, name) for name in fault.members),
+        "value": fault.value,
+        "minLength": facts.get("min"),
+        "maxLength": facts.get("max"),
+        "length": facts.get("length"),
+        "key": facts.get("key", target if isinstance(target, str | int) else None),
+        "current": facts.get("current"),
+        "version": fault.value if fault.kind == "version" else None,
+        "matches": count,
+        "referrers": count,
+        "title": None if schema is None else schema.raw.get("title"),
+    }
+
+
+def _written(declared: Outcomes, resource: Resource, member: str) -> str:
+    """Return the name of a member as failures write it."""
+    return declared.member_as.format(resource=resource.name, member=member, Member=f"{member[:1].upper()}{member[1:]}")
+
+
+def _members_at_fault(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
+    """Return the names of the members at fault: a list, or that of the first where the schema has a text there."""
+    every = dict.fromkeys(name for fault in outcome.faults for name in fault.members)
+    names = [_written(declared, outcome.item.resource, name) for name in every]
+    return names[0] if _is_text(run, f"{declared.at}/0{declared.members}") else names
+
+
+def _is_text(run: "ItemRun", at: str) -> bool:
+    """Tell whether a place in a response of the operation holds a text and no list."""
+    responses = () if run.operation is None else run.operation.responses.values()
+    schemas = (one.schema.at(at) for shown in responses for one in shown.content if one.schema is not None)
+    types = next((types_of(one) for one in schemas if one is not None), frozenset[str]())
+    return "string" in types and "array" not in types
+
+
+def _mark(run: "ItemRun", outcome: Outcome) -> object:
+    """Return the declared mark of an item that was rolled back, None for any other item."""
+    bulk = None if run.operation is None else run.operation.bulk
+    return bulk.unit.marked_as if bulk is not None and outcome.result == "not-run" and not outcome.faults else None
 
 
 def record_path(run: "ItemRun", outcome: Outcome) -> object:
@@ -134,9 +207,9 @@ def record_path(run: "ItemRun", outcome: Outcome) -> object:
 
 def _error_of(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
     """Return the code of a failure: the mark of a rolled-back item, a declared code, else the text."""
-    marked = run.operation.bulk.unit.marked_as if run.operation is not None and run.operation.bulk is not None else None
-    if outcome.result == "not-run" and marked is not None and not outcome.faults:
-        return marked
+    mark = _mark(run, outcome)
+    if mark is not None:
+        return mark
     word = _broken_reference_word(run, outcome)
     if isinstance(word, str):
         return word
@@ -147,7 +220,7 @@ def _error_of(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
         return stated
     kind = outcome.faults[0].kind if outcome.faults else ""
     code = declared.codes.get(kind, declared.codes.get("default")) if outcome.result != "done" else None
-    return message_of(outcome) if code is None else code
+    return text_of_failure(run, declared, outcome) if code is None else code
 
 
 def _status(declared: Outcomes, outcome: Outcome, word: int | str | None) -> int:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.locations import put_at
 from contracts.messages import ABSENT
@@ -198,6 +200,11 @@ def _suggestion(closest: object, words: object = None) -> str:
     return f" (it may be {', '.join(map(str, words))})" if isinstance(words, tuple) else ""
 
 
+def fact_text(value: object) -> str:
+    """Return a value in a text: a text as it is, any other one, such as a lookup, as JSON."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else orjson.dumps(value).decode()
+
+
 def fault_text(fault: ItemFault) -> str:
     """Return the text of one fault."""
     facts, name = fault.facts, ", ".join(fault.members)
@@ -212,7 +219,8 @@ def fault_text(fault: ItemFault) -> str:
         "schema": f"{name} breaks {facts.get('keyword')}{_suggestion(facts.get('nearest'), facts.get('words'))}",
         "reference": f"{name} refers to no record",
         "duplicate": f"{name} must be unique",
-        "not-found": f"no record has the key {'' if fault.value is ABSENT else fault.value}".rstrip(),
+        "ambiguous": f"{facts.get('count')} records fit {fact_text(fault.value)}",
+        "not-found": f"no record has the key {'' if fault.value is ABSENT else fact_text(fault.value)}".rstrip(),
         "version": f"the record is at version {facts.get('current')}",
         "referenced": f"{facts.get('count')} records refer to it",
         "broken": "an item that it depends on failed",

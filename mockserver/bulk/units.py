@@ -44,11 +44,22 @@ def with_item_effects(item_effects: ItemEffects, apply: Apply, try_only: Apply) 
         if effect.kind == "leave":
             return unprocessed_outcome(item)
         if effect.kind == "invalid":
-            facts = {"message": effect.message, "keyword": effect.code}
-            return Outcome(item, "failed", item.action, (ItemFault("schema", facts=facts),))
+            return _invalid(item, effect, try_only(item))
         return try_only(item) if effect.kind == "lose" else failed_by_scenario(item, effect)
 
     return act
+
+
+def _invalid(item: Item, effect: ItemEffect, tried: Outcome) -> Outcome:
+    """Return the outcome of an item that breaks the schema of the request, by its members where those are at fault."""
+    facts = {"message": effect.message, "keyword": effect.code}
+    if any(fault.kind in OF_CONTENT and fault.members for fault in tried.faults):
+        only = [one._replace(facts={**one.facts, **facts}) for one in tried.faults]
+        return tried if len(only) > 1 else tried._replace(faults=only)
+    return Outcome(item, "failed", item.action, (ItemFault("schema", facts=facts),))
+
+
+OF_CONTENT: Final = frozenset(("length", "missing", "schema", "type", "unknown"))
 
 
 def failed_by_scenario(item: Item, effect: ItemEffect) -> Outcome:
@@ -172,9 +183,10 @@ class _Application:
             return apply_all(service, items)
         apply_one = self._applying(items, store)
         if self.run.item_effects is not None:
+            closely = replace(self, run=replace(self.run, valid=frozenset()))
 
             def try_one(item: Item) -> Outcome:
-                return self._applying((item,), Overlay(store))(item)
+                return closely._applying((item,), Overlay(store))(item)  # noqa: SLF001 - it is of this class
 
             apply_one = with_item_effects(self.run.item_effects, apply_one, try_one)
         if self.once is not None:

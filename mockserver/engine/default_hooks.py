@@ -16,6 +16,7 @@ from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
 from mockserver.api.model import Api, Entries, Hooks, ItemRun, Members, Prepare, Refusal, RequestContext, problem
+from mockserver.bulk.lookups import resolve
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
@@ -277,7 +278,7 @@ DEFAULT_HOOKS: Final = Hooks(
     precedence=precedence,
     changed_members=changes,
     prepare=prepare,
-    resolve=None,
+    resolve=resolve,
     new_keys=new_keys,
     job_id=job_id,
     render=render,

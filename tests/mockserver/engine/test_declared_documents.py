@@ -65,3 +65,60 @@ def test_a_version_that_is_shown_as_a_text_is_compared_as_one(version, status, s
     """A query has it as the response shows it."""
     made = send("POST", "/prices", {"amount": 1})[1]
     assert send("PATCH", f"/prices/{made['id']}?version={version}", {"amount": 2})[0] == status
+
+
+def test_a_lookup_names_the_one_record_that_has_its_values(send):
+    """In items that change and in those that refer; templates may follow references."""
+    by_sku, by_kind = {"sku": "A-1"}, {"name": "Good 2", "kind": "Tools"}
+    done = bulk(
+        send,
+        {"action": "update", "id": by_sku, "good": {"name": "New"}},
+        {"action": "upsert", "id": by_sku, "good": {"shelf": 1}},
+        {"action": "update", "id": by_kind, "good": {"name": "Newer"}},
+        {"action": "delete", "id": {"sku": "A-0"}},
+    )
+    assert [(one["status"], one.get("id")) for one in done] == [(200, 2), (200, 2), (200, 3), (200, 1)]
+    assert send("GET", "/goods/2")[1]["name"] == "New"
+    assert send("GET", "/goods/1")[0] == 404
+
+
+@pytest.mark.parametrize("action", ["update", "upsert", "delete"])
+def test_a_lookup_that_fits_none_or_several_fails_its_item(action, send):
+    """Its text says the lookup as JSON; a deleted record fits none."""
+    send("DELETE", "/goods/1")
+    bulk(send, *({"action": "create", "good": {"sku": sku, "name": "Twin", "kind": "t"}} for sku in ("B", "C")))
+    lookups = {"sku": "A-9"}, {"sku": "A-0"}, {"name": "Twin", "kind": "Tools"}
+    done = bulk(send, *({"action": action, "id": one} for one in lookups))
+    assert [one["error"]["code"] for one in done] == ["NOT_FOUND", "NOT_FOUND", "INVALID"]
+    assert done[0]["error"]["message"] == 'no record has the key {"sku":"A-9"}'
+    assert done[2]["error"]["message"] == '2 records fit {"name":"Twin","kind":"Tools"}'
+
+
+NEW = {"sku": "B", "name": "New", "kind": "t"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "members", "fact"),
+    [
+        ({"sku": "A-1"}, "TAKEN", ["sku"], "(value: A-1)"),
+        ({"shelf": 1, "place": 2}, "TAKEN", ["shelf", "place"], "(value: 1, value: 2)"),
+        ({"name": "much too long"}, "LENGTH", ["name"], "(member: name, maxLength: 10, length: 13)"),
+        ({"kind": "x"}, "NO_KIND", ["kind"], "kind refers to no record"),
+        ({"sku": None, "kind": "x"}, "REQUIRED", ["sku", "kind"], "sku is required; kind refers to no record"),
+        ({"colour": "red"}, "INVALID", ["colour"], "colour is not known"),
+    ],
+)
+def test_a_failure_names_the_members_at_fault_and_the_declared_facts(changes, code, members, fact, send):
+    """At `members` and in the text, whatever the API."""
+    bulk(send, {"action": "create", "good": {**NEW, "sku": "S", "shelf": 1, "place": 2}})
+    (told,) = bulk(send, {"action": "create", "good": {**NEW, **changes}})
+    error = told["error"]
+    assert (error["code"], error["members"]) == (code, members)
+    assert fact in error["message"]
+
+
+def test_a_rolled_back_item_says_so(send):
+    """Its text is no other than its code."""
+    items = [{"action": "create", "good": {**NEW, **one}} for one in ({}, {"sku": "A-1"})]
+    told = bulk(send, *items, mode="all")
+    assert told[0]["error"] == {"code": "ROLLED_BACK", "message": "rolled back"}
