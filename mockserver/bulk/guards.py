@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from contracts.bulk.model import Bulk
+from contracts.bulk.model import Bulk, Resource
 from contracts.exchange.locations import chosen_by, condition_holds, expresses_preference, is_outside, locate
 from contracts.exchange.preconditions import CONDITIONS, IF_MATCH, IF_NONE_MATCH, etag_value, read_precondition
 from contracts.messages import ABSENT, Headers, Response
@@ -182,7 +182,7 @@ def check_malformed_items(context: RequestContext, plan: BulkPlan) -> Refusal | 
         return None
     report = validate_items(schema, raws, at=plan.item_reader.location(context) or "")
     if not report:
-        return None
+        return _check_named(context, plan, resource) if context.api.plain and resource is not None else None
     status = plan.bulk.guard.refuse["malformedItem"]
     return Refusal(
         status=status if isinstance(status, int) else 400,
@@ -191,6 +191,26 @@ def check_malformed_items(context: RequestContext, plan: BulkPlan) -> Refusal | 
         violations=report.violations,
         total=report.total,
     )
+
+
+def _check_named(context: RequestContext, plan: BulkPlan, resource: Resource) -> Refusal | None:
+    """Refuse an item without the key of its record where clients choose keys: no outcome could name it."""
+    if resource.assigned:
+        return None
+    index = next((n for n, one in enumerate(plan.item_reader.targets(context)) if one is ABSENT or one is None), None)
+    if index is None:
+        return None
+    detail = f"{resource.key} is required."
+    at = f"{plan.item_reader.location(context) or ''}/{index}"
+    lacking = Violation(
+        pointer=at,
+        rule="required",
+        expected=f"member '{resource.key}'",
+        got="nothing",
+        detail=detail,
+        field=resource.key,
+    )
+    return _refusal(plan.bulk, "malformedItem", f"An item cannot be interpreted: {detail}", lacking)
 
 
 def _check_words(context: RequestContext, plan: BulkPlan) -> Refusal | None:

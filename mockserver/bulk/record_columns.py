@@ -152,6 +152,8 @@ class _Columns:
             yield from (n for n, one in enumerate(existing) if one is not None)
         elif self.action == "update":
             yield from (n for n, one in enumerate(existing) if one is None or one[2])
+        elif self.service.plain:
+            yield from (n for n, one in enumerate(existing) if one is not None and one[2])
         if self.action != "update" and self.lacks:
             unnamed = resource.assigned and not (self.service.is_reported or rules.keys.are_given)
             fits, own = rules.keys.kind.fits, resource.key
@@ -159,11 +161,11 @@ class _Columns:
             yield from (n for n in fresh if unnamed or not (own in self.payloads[n] or fits(self.keys[n])))
 
     def _deleting(self) -> Doubts:
-        """Find items that delete: what is not there, or what others may refer to."""
-        tombstone, restrict = self.service.resource.tombstone, self.service.resource.restrict
+        """Find items that delete: what is not there, or what others may refer to; of a plain document all of them."""
+        tombstone, closely = self.service.resource.tombstone, self.service.resource.restrict or self.service.plain
         if tombstone is not None and tombstone in self.names:
             every = enumerate(zip(self.existing, self.changes, strict=True))
-            yield from (n for n, (one, given) in every if given.get(tombstone) and (one is None or restrict))
+            yield from (n for n, (one, given) in every if given.get(tombstone) and (one is None or closely))
 
     def _stale(self) -> Doubts:
         versions = item_column(self.items, "version")

@@ -68,6 +68,7 @@ class RecordService:
         "is_reported",
         "new_keys",
         "now",
+        "plain",
         "prepare",
         "references",
         "resolve",
@@ -84,7 +85,7 @@ class RecordService:
         self.rules, self.run, self.view, self.resource = rules, run, view, resource
         self.collection = Collection(run.scope, resource.name)
         self.now: datetime = run.now
-        self.valid = resource.name in run.valid
+        self.valid, self.plain = resource.name in run.valid, run.api.plain
         self.resolve = hooks.resolve
         self.settable = None if run.operation is None else rules.settable.get(run.operation.id)
         self.new_keys: Callable[[int], Sequence[Key]] | None = (
@@ -100,6 +101,8 @@ class RecordService:
 
     def _create(self, item: Item) -> Outcome:
         resource = self.resource
+        if self._is_deletion(item):
+            return self._upsert(item)
         if not self.is_reported or (item.target is ABSENT and self.new_keys is not None):
             return self._insert(item, None)
         if item.target is ABSENT:
@@ -121,9 +124,19 @@ class RecordService:
             (key,) = self.free_keys(1)
             body.pop(self.resource.key, None)  # what a caller says beside it
         now = self.now
-        record = tuple.__new__(Record, (key, 1, False, body, now, now))
+        deleted = self.plain and self._marks(changes)
+        record = tuple.__new__(Record, (key, 1, deleted, body, now, now))
         self.view.put(self.collection, record)
         return tuple.__new__(Outcome, (item, "done", "create", (), record))
+
+    def _marks(self, changes: Mapping[str, object]) -> bool:
+        """Tell whether members mark a record as deleted."""
+        return self.resource.tombstone is not None and changes.get(self.resource.tombstone) is True
+
+    def _is_deletion(self, item: Item) -> bool:
+        """Tell whether a tombstone turns an item into a deletion, whatever its action."""
+        bulk = None if self.run.operation is None else self.run.operation.bulk
+        return self.plain and bulk is not None and bool(bulk.effect.tombstone) and self._marks(self.changed(item))
 
     def free_keys(self, size: int) -> Sequence[Key]:
         """Return keys for new records that no caller has taken."""
@@ -156,7 +169,7 @@ class RecordService:
         existing = None if key is None else self._stored(key)
         if existing is not None:
             return self._change(item, existing, _stale(item, existing))
-        if self.resource.tombstone is not None and self.changed(item).get(self.resource.tombstone) is True:
+        if self._marks(self.changed(item)):
             _, others = self._judged(item, None)
             beside = [fault for fault in others if fault.kind != "missing"]
             return failed_outcome(item, ItemFault("not-found", (), item.target), *beside)
@@ -201,14 +214,17 @@ class RecordService:
         body = merge_patched(
             self.resource.defaults if whole else existing.body, changes, self.rules.payloads.keeps_null
         )
-        deleted = existing.deleted
-        if self.resource.tombstone is not None:
-            deleted = bool(changes.get(self.resource.tombstone, deleted))
+        deleted, stone = existing.deleted and not (self.plain and item.action == "upsert"), self.resource.tombstone
+        if stone is not None:
+            deleted = bool(changes.get(stone, deleted))
+            if existing.deleted and not deleted and body.get(stone):
+                body[stone] = False  # it is back
             if deleted and not existing.deleted and (fault := self._restricted(existing.key)) is not None:
                 return failed_outcome(item._replace(target=existing.key), fault, action="delete")
         record = tuple.__new__(Record, (existing.key, existing.version + 1, deleted, body, existing.created, self.now))
         self.view.put(self.collection, record)
-        return tuple.__new__(Outcome, (item, "done", "update", (), record))
+        action = "delete" if deleted and self._is_deletion(item) else "update"
+        return tuple.__new__(Outcome, (item, "done", action, (), record))
 
     def _judged(
         self, item: Item, existing: Record | None, *, whole: bool = False, key: object = None

@@ -44,7 +44,7 @@ from mockserver.engine.document_responses import (
 )
 from mockserver.engine.inferred_lists import asked_list, declared_part, list_headers, totals
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.engine.lists import ListWindow, list_window, number_at, records_of
+from mockserver.engine.lists import ListWindow, list_window, number_at, records_of, serve_several
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
@@ -338,6 +338,15 @@ def _serve_asked(context: RequestContext, run: ItemRun, rules: RecordRules, act:
     return _shown(context, act, 200, list(map(shown, asked.records)), fields, beside=beside)
 
 
+def serve_reads(context: RequestContext) -> Response:
+    """Serve a read of several records."""
+    declared, known = context.routed.reads, prepared(context.api).record_rules
+    rules = None if declared is None else known.get(chosen_by(context, declared.resource) or "")
+    if declared is None or rules is None or rules.resource.inferred:
+        return answer_from_document(context)
+    return serve_several(context, run_of(context), rules, declared)
+
+
 def serve_results(context: RequestContext) -> Response:
     """Respond with the outcomes of a job, a page of them where the operation has parameters for that."""
     found = results_of(context)
@@ -384,6 +393,8 @@ def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
 
 def _record_handler(ready: PreparedApi, operation_id: str) -> Handler:
     operation = ready.api.contract.operation(operation_id)
+    if operation is not None and operation.reads is not None and ready.api.plain:
+        return serve_reads
     if operation is None or operation.record is None:
         return answer_from_document
     resource = ready.api.contract.resources.get(operation.record.resource.constant)

@@ -122,3 +122,44 @@ def test_a_rolled_back_item_says_so(send):
     items = [{"action": "create", "good": {**NEW, **one}} for one in ({}, {"sku": "A-1"})]
     told = bulk(send, *items, mode="all")
     assert told[0]["error"] == {"code": "ROLLED_BACK", "message": "rolled back"}
+
+
+def test_an_item_without_the_key_that_clients_choose_is_malformed(send):
+    """No outcome could name it: the whole request is refused, and nothing is written."""
+    assert send("POST", "/kinds/import", [{"code": "a", "title": "A"}, {"title": "B"}])[0] == 400
+    assert [one["code"] for one in send("GET", "/kinds")[1]] == ["t"]
+
+
+@pytest.mark.parametrize("others", [0, 4])
+def test_an_upsert_brings_a_deleted_record_back(others, send):
+    """However it was deleted, and among however many items."""
+    bulk(send, {"action": "delete", "id": 1}, {"action": "update", "id": 2, "good": {"archived": True}})
+    assert [send("GET", f"/goods/{n}")[0] for n in (1, 2)] == [404, 404]
+    more = [{"action": "upsert", "good": {**NEW, "sku": f"B{n}"}} for n in range(others)]
+    bulk(send, *({"action": "upsert", "id": n, "good": {"name": "Back"}} for n in (1, 2)), *more)
+    assert [send("GET", f"/goods/{n}")[1]["archived"] for n in (1, 2)] == [False, False]
+
+
+@pytest.mark.parametrize("others", [0, 4])
+def test_an_item_with_a_tombstone_is_a_deletion(others, send):
+    """It says so, and deletes nothing where there is nothing."""
+    more = [{"action": "update", "id": 2, "good": {"name": f"N{n}"}} for n in range(others)]
+    done = bulk(send, {"action": "update", "id": 1, "good": {"archived": True}}, *more)
+    assert (done[0]["status"], done[0]["action"]) == (200, "delete")
+    assert bulk(send, {"action": "create", "good": {**NEW, "archived": True}})[0]["error"]["code"] == "NOT_FOUND"
+    assert send("GET", "/goods")[1]["total"] == 2
+
+
+def test_a_record_that_is_made_with_a_tombstone_is_deleted(send):
+    """It is neither read nor listed."""
+    made = send("POST", "/goods", {**NEW, "archived": True})[1]
+    assert send("GET", f"/goods/{made['id']}")[0] == 404
+    assert send("GET", "/goods")[1]["total"] == 3
+
+
+def test_several_records_are_read_by_their_keys(send):
+    """In their order, those that are deleted or never were left out; a word is refused where parameters are strict."""
+    send("DELETE", "/goods/2")
+    status, told = send("GET", "/goods-of?ids=3,2,1,77,3")
+    assert (status, [one["sku"] for one in told["items"]]) == (200, ["A-2", "A-0"])
+    assert send("GET", "/goods-of?ids=3,x")[0] == 400
