@@ -194,14 +194,14 @@ def check_malformed_items(context: RequestContext, plan: BulkPlan) -> Refusal | 
 
 
 def _check_named(context: RequestContext, plan: BulkPlan, resource: Resource) -> Refusal | None:
-    """Refuse an item without the key of its record where clients choose keys: no outcome could name it."""
-    if resource.assigned:
+    """Refuse an item without the key of its record where clients choose keys and no outcome could name it."""
+    told = plan.bulk.reply.outcomes
+    if resource.assigned or told is None or told.shape == "map" or (told.covers == "all" and told.in_order):
         return None
     index = next((n for n, one in enumerate(plan.item_reader.targets(context)) if one is ABSENT or one is None), None)
     if index is None:
         return None
-    detail = f"{resource.key} is required."
-    at = f"{plan.item_reader.location(context) or ''}/{index}"
+    detail, at = f"{resource.key} is required.", f"{plan.item_reader.location(context) or ''}/{index}"
     lacking = Violation(
         pointer=at,
         rule="required",

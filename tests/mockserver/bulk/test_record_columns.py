@@ -134,7 +134,7 @@ def service_of(records, resource, action, *, own, overlaid, valid=True, settable
     effect = SimpleNamespace(effect=SimpleNamespace(target=("/id",) if action != "create" else ()))
     operation = SimpleNamespace(id="write", bulk=effect, record=None)
     run = SimpleNamespace(
-        api=SimpleNamespace(hooks=hooks),
+        api=SimpleNamespace(hooks=hooks, plain=False),
         scope="s",
         now=NOW,
         valid={"thing"} if valid else set(),
