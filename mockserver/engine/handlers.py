@@ -240,7 +240,7 @@ def _failed_response(context: RequestContext, act: RecordAct, outcome: Outcome) 
     status, fault = http_status(outcome), next(iter(outcome.faults), None)
     known = context.routed.responses
     if str(status) not in known and "default" not in known and f"{status // 100}XX" not in known:
-        status = 400
+        status = declared_status(context.routed, (400, 409, 422))
     if act.invalid is not None and fault is not None and fault.kind not in KEY_FAULTS and "status" not in fault.facts:
         status = act.invalid
     kind = "not-found" if status == 404 else "invalid"  # noqa: PLR2004 - HTTP's own number

@@ -194,7 +194,7 @@ def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: 
     ):
         says = f"'{member}' of a {site.resource.name} is changed to what makes {', '.join(group)} those of another one"
         yield trial_finding(LAW, f"{case.action} to a value in use is done", says, *told, read)
-    if not told:
+    if not told and known.members.get(member) is not None:
         yield from _judge_own(context, known, member, case)
     if len(group) == 1:
         yield from _judge_freed(context, member, case)
@@ -210,6 +210,8 @@ def _judge_freed(context: SiteContext, member: str, case: ItemCase) -> Iterator[
     frees = [case, *(one for one in available_cases(context)[0] if one.action == "delete")]
     for n, freeing in enumerate(frees if context.bulk.order.run != "any" else ()):
         made = [new_record_members(session, site, names, f"{slot}{n}", rng) for slot in "fg"]
+        if made[0].get(member) is None:
+            continue
         known = create_records(session, site, made, names)
         trial = Trial(context=context, names=names)
         fresh = {} if freeing.action == "delete" else {member: f"{made[0][member]}r"}

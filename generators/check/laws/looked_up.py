@@ -69,8 +69,9 @@ def lookup_cases(context: SiteContext, resource: Resource) -> Iterator[LookupCas
 
 
 def is_joined(template: Any) -> bool:
-    """Say whether a lookup has members of records that are referred to (`{bookId/isbn}`)."""
-    return any("/" in one for one in placeholders_of(template))
+    """Say whether a lookup has members of records that are referred to (`{bookId/isbn}`), and no others."""
+    blanks = placeholders_of(template)
+    return bool(blanks) and all("/" in one for one in blanks)
 
 
 def joined_cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:

@@ -68,10 +68,12 @@ class _Reading:
         for query in self._shared_queries():
             yield from replace(self, query=query)._judged([other.key, one.key], ())  # noqa: SLF001 - its own class
         if self.declared.unknown:
-            never = similar_id(one.key, rng)
+            known = {key_text(own.key) for own in (one, other, gone)}  # short numbers are often alike
+            never = [new for new in (similar_id(one.key, rng),) if key_text(new) not in known]
             self._delete(gone)
-            yield from self._judged([one.key, gone.key, never, other.key], [gone.key, never])
-            yield from self._judged([never], [never])
+            yield from self._judged([one.key, gone.key, *never, other.key], [gone.key, *never])
+            if never:
+                yield from self._judged(never, never)
         yield from self._malformed(one, other)
         for place in elsewheres(self.session, [self.operation], self.site, sites):
             if place.is_parallel or (place.other is not None and self.declared.unknown):
