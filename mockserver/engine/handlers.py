@@ -42,9 +42,9 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
-from mockserver.engine.inferred_lists import asked_list, declared_part, list_headers, totals
+from mockserver.engine.inferred_lists import asked_list, list_body, list_headers, told_by_names, totals
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.engine.lists import ListWindow, list_window, number_at, records_of, serve_several
+from mockserver.engine.lists import list_window, number_at, records_of, serve_several
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
@@ -290,7 +290,7 @@ def _shown(
 
 
 def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
-    if act.inferred and context.api.plain and (body := _list_body(context)) is not None:
+    if act.inferred and context.api.plain and (body := list_body(context)) is not None:
         return _serve_asked(context, run, rules, act, body)
     window = list_window(context, act, rules.resource)
     if isinstance(window, Response):
@@ -300,26 +300,8 @@ def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     outside = [(at.partition(":")[2], str(value)) for at, value in fields.items() if at.startswith("header:")]
     beside = {at: value for at, value in fields.items() if not is_outside(at)}
     shown = [context.api.hooks.render(run, rules.resource, one) for one in window.records]
-    others, links = _told_by_names(context, act, window)
+    others, links = told_by_names(context, act, window)
     return _shown(context, act, 200, shown, Headers((*outside, *links)), beside=others | beside)
-
-
-def _told_by_names(
-    context: RequestContext, act: RecordAct, window: ListWindow
-) -> tuple[dict[Location, object], Sequence[tuple[str, str]]]:
-    """Return members and header fields with usual names that tell of a declared page, such as `next`."""
-    body = _list_body(context)
-    if not context.api.plain or not act.page.is_paged or body is None:
-        return {}, ()
-    part = declared_part(context, act.page, window)
-    return dict(part.members(body, act.reply)), list_headers(context.routed, 200, part, None).pairs
-
-
-def _list_body(context: RequestContext) -> Schema | None:
-    """Return the schema of a list's response, None where it has none."""
-    response = context.routed.response(200)
-    media = None if response is None else next((one for one in response.content if is_json(one.media_range)), None)
-    return None if media is None or media.schema is None else media.schema.response
 
 
 def _serve_asked(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct, body: Schema) -> Response:
@@ -365,7 +347,7 @@ def serve_results(context: RequestContext) -> Response:
     if declared.at:
         body = {}
         put_at(body, declared.at, entries)
-        for place in totals(_list_body(context), declared.at):
+        for place in totals(list_body(context), declared.at):
             put_at(body, place, total)
     return json_response(context, 200, completed(context, 200, body, context.jobs[0].posted, context.jobs[0].id))
 

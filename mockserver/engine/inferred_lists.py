@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from contracts.bulk.lists import SERVED_SIZE, Pagination
-from contracts.bulk.model import Location
+from contracts.bulk.lists import SERVED_SIZE
+from contracts.bulk.model import Location, RecordAct
 from contracts.messages import ABSENT, Headers
-from contracts.openapi.model import Operation, Parameter
+from contracts.openapi.model import Operation, Parameter, is_json
 from contracts.openapi.parameters import coerce, types_of
 from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
 from contracts.schemas.schema_set import Schema
@@ -160,14 +160,26 @@ def _window(context: RequestContext, roles: Mapping[str, Parameter], records: Se
     return part_of_list(context, names, some, total=total, begin=begin, size=size, first=first, page=page)
 
 
-def declared_part(context: RequestContext, page: Pagination, window: ListWindow) -> AskedList:
-    """Return what a declared page says of itself: the names of its parameters are declared, too."""
-    places = {"cursor": page.cursor, "page": page.number, "skip": page.skip}
+def list_body(context: RequestContext) -> Schema | None:
+    """Return the schema of a list's response, None where it has none."""
+    response = context.routed.response(200)
+    media = None if response is None else next((one for one in response.content if is_json(one.media_range)), None)
+    return None if media is None or media.schema is None else media.schema.response
+
+
+def told_by_names(
+    context: RequestContext, act: RecordAct, window: ListWindow
+) -> tuple[dict[Location, object], Sequence[tuple[str, str]]]:
+    """Return members and header fields with usual names that tell of a declared page, such as `next`."""
+    body = list_body(context)
+    if not context.api.plain or not act.page.is_paged or body is None:
+        return {}, ()
+    places = {"cursor": act.page.cursor, "page": act.page.number, "skip": act.page.skip}
     names = {role: at.partition(":")[2] for role, at in places.items() if at is not None and at.startswith("query:")}
-    number = 1 + (window.begin // window.size if window.size else 0)
-    return part_of_list(
-        context, names, window.records, total=window.total, begin=window.begin, size=window.size, page=number
-    )
+    total, begin, size = window.total, window.begin, window.size
+    page = 1 + (begin // size if size else 0)
+    part = part_of_list(context, names, window.records, total=total, begin=begin, size=size, page=page)
+    return dict(part.members(body, act.reply)), list_headers(context.routed, 200, part, None).pairs
 
 
 def part_of_list(
