@@ -1,7 +1,8 @@
 """The default hooks, `DEFAULT_HOOKS`: they serve a plain OpenAPI document."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -15,19 +16,19 @@ from contracts.openapi.security import challenge, client_of, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
+from generators.requests.calls import lookup_members
 from mockserver.api.model import Api, Entries, Hooks, ItemRun, Members, Prepare, Refusal, RequestContext, problem
-from mockserver.bulk.lookups import resolve
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job
-from mockserver.domain.values import FanOutTarget
+from mockserver.domain.values import FanOutTarget, ItemFault, Resolution
 from mockserver.engine.document_responses import answer_header, success_status, with_declared_headers
 from mockserver.engine.error_responses import error_response
 from mockserver.engine.stages import finish_response, respond, validate_request
 from mockserver.journal.stored_messages import fingerprint
-from mockserver.stores.interface import Key, Record, View
+from mockserver.stores.interface import Collection, Key, Record, View
 
 SCOPE = "default"
 
@@ -180,6 +181,60 @@ def _id_of(ids: IdSource, kind: str, schema: Schema | None) -> str:
     with suppress(UnsatisfiableError):
         return str(generator_of(schema, edges=0.0).draw(ids.random(f"{kind}/id")))
     return uuid
+
+
+def resolve(run: ItemRun, view: View, resource: Resource, member: str, value: object) -> Resolution:
+    """Return the key of the one record that a lookup fits, or the fault; any other value is the key itself."""
+    if not isinstance(value, dict):
+        return Resolution(value)  # type: ignore[arg-type] # it is looked at by who asks
+    is_target, resources = member == resource.key, run.api.contract.resources
+    named = resource if is_target else resources[resource.references[member]]
+    wanted = lookup_members(named, value)
+    found = [] if wanted is None else list(_LookupSearch(resources, view, run.scope).matching(named, wanted))
+    if len(found) == 1:
+        return Resolution(found[0].key)
+    if found:
+        return Resolution(None, ItemFault("ambiguous", (member,), value, {"count": len(found)}))
+    if is_target:
+        return Resolution(None, ItemFault("not-found", (), value))
+    return Resolution(None, ItemFault("reference", (member,), value, {"resource": named.name}))
+
+
+@dataclass(frozen=True, slots=True)
+class _LookupSearch:
+    """The records of one scope in a view of the store."""
+
+    resources: Mapping[str, Resource]
+    view: View
+    scope: str
+
+    def matching(self, resource: Resource, wanted: Mapping[str, object]) -> Iterator[Record]:
+        """Yield the records that are there and have every wanted value, types included: `true` is not 1."""
+        for one in self._candidates(resource, wanted):
+            values = ((self._value(resource, one, name.split("/")), value) for name, value in wanted.items())
+            if not one.deleted and all(
+                own == value and isinstance(own, bool) == isinstance(value, bool) for own, value in values
+            ):
+                yield one
+
+    def _candidates(self, resource: Resource, wanted: Mapping[str, object]) -> Iterable[Record]:
+        """Return the records to search: by a unique index where the wanted values have one, else all."""
+        collection = Collection(self.scope, resource.name)
+        index = next((one for one in resource.unique if wanted.keys() >= set(one)), None)
+        if index is None:
+            return self.view.scan(collection)
+        keys = self.view.find(collection, index, tuple(wanted[name] for name in index))
+        return [one for one in self.view.get_all(collection, list(keys)) if one is not None]
+
+    def _value(self, resource: Resource, record: Record, path: list[str]) -> object:
+        """Return the value at the end of a path of references, None where one of them is not set."""
+        name, *rest = path
+        value = record.key if name == resource.key else record.body.get(name)
+        if not rest:
+            return value
+        named = self.resources[resource.references[name]]
+        found = self.view.get(Collection(self.scope, named.name), value) if isinstance(value, str | int) else None
+        return None if found is None else self._value(named, found, rest)
 
 
 def job_id(context: RequestContext, items: int) -> str:
