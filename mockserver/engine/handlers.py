@@ -42,9 +42,9 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
-from mockserver.engine.inferred_lists import asked_list, list_body, list_headers, told_by_names, totals
+from mockserver.engine.inferred_lists import asked_list, list_body, list_headers, serve_several, told_by_names, totals
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.engine.lists import list_window, number_at, records_of, serve_several
+from mockserver.engine.lists import list_window, number_at, records_of
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 

@@ -3,7 +3,7 @@
 A query parameter that has the name of a member of a record selects the records with that value. Parameters with usual
 names (`offset`, `limit`, `page`, `cursor` and their like) ask for a part of the list, and members of the response with
 usual names (`total`, `has_more`, `next_cursor`, `next` and their like), and a declared `Link` header (RFC 8288), tell
-of the others. What no parameter or member is declared for is not done.
+of the others. What no parameter or member is declared for is not done. `serve_several` reads records by their keys.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,15 +13,19 @@ from urllib.parse import urlencode
 
 from contracts.bulk.lists import SERVED_SIZE
 from contracts.bulk.model import Location, RecordAct
-from contracts.messages import ABSENT, Headers
-from contracts.openapi.model import Operation, Parameter, is_json
+from contracts.exchange.locations import locate, put_at
+from contracts.messages import ABSENT, Headers, Response
+from contracts.openapi.model import ManyReads, Operation, Parameter, is_json
 from contracts.openapi.parameters import coerce, types_of
 from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, parse_digits, pointer_of, tokens_of
-from mockserver.api.model import RequestContext
+from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
+from mockserver.bulk.record_service import RecordRules
+from mockserver.bulk.set_members import completed
+from mockserver.engine.conventions import invalid_status
 from mockserver.engine.lists import ListWindow, cursor_text, equals, position_of
-from mockserver.stores.interface import Record
+from mockserver.stores.interface import Collection, Record
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "skip": frozenset(("offset", "skip")),
@@ -282,3 +286,23 @@ def totals(body: Schema | None, at: Location) -> Iterator[Location]:
     for name, schema in () if holder is None else holder.members().items():
         if fold(name) in COUNTS and "integer" in types_of(schema):
             yield pointer_of((*above, name))
+
+
+def serve_several(context: RequestContext, run: ItemRun, rules: RecordRules, declared: ManyReads) -> Response:
+    """Respond with the records of several keys (`x-reads`), in their order; keys that no record has are left out."""
+    given = locate(context, declared.keys)
+    words = given if isinstance(given, list) else str(given).split(declared.separator)
+    keys = list(map(rules.keys.kind.typed, words))
+    astray = next((one for one in keys if not rules.keys.kind.fits(one)), None)
+    if astray is not None and context.api.contract.has_strict_parameters:
+        detail = f"'{str(astray)[:80]}' cannot be the {rules.resource.key} of a record of {rules.resource.name}."
+        return context.refuse(Refusal(status=invalid_status(context.routed), kind="invalid", detail=detail))
+    some = keys if declared.repeats else dict.fromkeys(keys)
+    collection = Collection(context.scope, rules.resource.name)
+    found = context.api_state.store.get_all(collection, [one for one in some if isinstance(one, str | int)])
+    records = [one for one in found if one is not None and not one.deleted]
+    body: Any = [context.api.hooks.render(run, rules.resource, one) for one in records]
+    if declared.at:
+        body, listed = {}, body
+        put_at(body, declared.at, listed)
+    return json_response(context, 200, completed(context, 200, body, context.now, f"reads/{context.routed.id}"))

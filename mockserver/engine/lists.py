@@ -6,19 +6,14 @@ Begin with `list_window`.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from contracts.bulk.lists import SERVED_SIZE, ListRules, Pagination, Sorting
 from contracts.bulk.model import Location, RecordAct, Resource
 from contracts.exchange.filters import FilterError, holds, read_filter
-from contracts.exchange.locations import locate, put_at
+from contracts.exchange.locations import locate
 from contracts.messages import ABSENT, Response
-from contracts.openapi.model import ManyReads
 from contracts.syntax.text import parse_digits
-from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
-from mockserver.bulk.record_service import RecordRules
-from mockserver.bulk.set_members import completed
-from mockserver.engine.conventions import invalid_status
+from mockserver.api.model import Refusal, RequestContext
 from mockserver.stores.interface import Collection, Record, key_order
 
 
@@ -62,26 +57,6 @@ def records_of(context: RequestContext, resource: Resource) -> Sequence[Record]:
     """Return the records of the request's scope that are not deleted, ordered by key."""
     found = context.api_state.store.scan(Collection(context.scope, resource.name))
     return sorted((one for one in found if not one.deleted), key=key_order)
-
-
-def serve_several(context: RequestContext, run: ItemRun, rules: RecordRules, declared: ManyReads) -> Response:
-    """Respond with the records of several keys (`x-reads`), in their order; keys that no record has are left out."""
-    given = locate(context, declared.keys)
-    words = given if isinstance(given, list) else str(given).split(declared.separator)
-    keys = list(map(rules.keys.kind.typed, words))
-    astray = next((one for one in keys if not rules.keys.kind.fits(one)), None)
-    if astray is not None and context.api.contract.has_strict_parameters:
-        detail = f"'{str(astray)[:80]}' cannot be the {rules.resource.key} of a record of {rules.resource.name}."
-        return context.refuse(Refusal(status=invalid_status(context.routed), kind="invalid", detail=detail))
-    some = keys if declared.repeats else dict.fromkeys(keys)
-    collection = Collection(context.scope, rules.resource.name)
-    found = context.api_state.store.get_all(collection, [one for one in some if isinstance(one, str | int)])
-    records = [one for one in found if one is not None and not one.deleted]
-    body: Any = [context.api.hooks.render(run, rules.resource, one) for one in records]
-    if declared.at:
-        body, listed = {}, body
-        put_at(body, declared.at, listed)
-    return json_response(context, 200, completed(context, 200, body, context.now, f"reads/{context.routed.id}"))
 
 
 def _members(resource: Resource, record: Record) -> Mapping[str, object]:
