@@ -196,14 +196,23 @@ class RecordService:
         found = item._replace(target=existing.key)
         if _stale(item, existing):
             return failed_outcome(found, _conflict(item, existing))
-        kept = self._restricted(existing.key)
-        if kept is not None:
-            return failed_outcome(found, kept)
+        faults = self._beside(item, existing) or tuple(filter(None, (self._restricted(existing.key),)))
+        if faults:
+            return failed_outcome(found, *faults)
         if self.resource.tombstone is None:
             self.view.drop(self.collection, existing.key)
         else:
             self.view.put(self.collection, existing._replace(deleted=True, modified=self.now))
         return Outcome(item, "done", "delete", (), existing)
+
+    def _beside(self, item: Item, existing: Record) -> Sequence[ItemFault]:
+        """Return the faults of what a deletion writes beside a tombstone."""
+        if not self._is_deletion(item):
+            return ()
+        valid, self.valid = self.valid, False  # nobody has looked at what deletions write
+        _, faults = self._judged(item, existing, key=existing.key)
+        self.valid = valid
+        return faults
 
     def _change(self, item: Item, existing: Record, stale: bool, *, whole: bool = False) -> Outcome:  # noqa: FBT001 - an inner step
         changes, faults = self._judged(item, existing, whole=whole, key=existing.key)

@@ -153,6 +153,15 @@ def test_an_item_with_a_tombstone_is_a_deletion(others, send):
     assert send("GET", "/goods")[1]["total"] == 2
 
 
+@pytest.mark.parametrize("action", ["update", "upsert", "delete"])
+@pytest.mark.parametrize(("beside", "code"), [({"kind": "x"}, "NO_KIND"), ({"name": ""}, "LENGTH")])
+def test_what_stands_beside_a_tombstone_is_judged(action, beside, code, send):
+    """As what any other item writes."""
+    (told,) = bulk(send, {"action": action, "id": 1, "good": {"archived": True, **beside}})
+    assert told["error"]["code"] == code
+    assert send("GET", "/goods/1")[0] == 200
+
+
 def test_a_record_that_is_made_with_a_tombstone_is_deleted(send):
     """It is neither read nor listed."""
     made = send("POST", "/goods", {**NEW, "archived": True})[1]
