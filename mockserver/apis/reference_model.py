@@ -4,29 +4,23 @@ Ids that only a server can choose, of records and jobs, are learned from the imp
 testing as in Hughes, "QuickCheck Testing for Fun and Profit" (2007).
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote, unquote
-
-import orjson
 
 from contracts.bulk.jobs import FINAL_STATES
 from contracts.bulk.model import Resource
 from contracts.exchange.bulk_exchange import OutcomeReport, bulk_exchanges
-from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
-from contracts.exchange.locations import find, json_of, parse_request, put, read_response
-from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
+from contracts.exchange.locations import json_of, read_response
+from contracts.messages import Exchange, ExchangeHistory, Request, Response
 from contracts.openapi.model import Operation, Route
-from contracts.syntax.text import is_text_or_integer, tokens_of
+from contracts.syntax.text import is_text_or_integer
 from generators.oracles.findings import Prediction
 from generators.oracles.reference_model import are_refusals
-from generators.requests.calls import item_media
-from generators.requests.serialisation import encode_items
 from mockserver.api.model import Api, ItemRun, RequestContext
+from mockserver.apis.model_requests import ID_PATTERN, RequestIds, request_ids
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import FROZEN_EPOCH
 from mockserver.engine.pipeline import handle
@@ -39,7 +33,6 @@ FIRST_MODEL_ID: Final = 9_007_100_000_000_000  # where ids are numbers; the last
 JOB_ID_STEP: Final = 10_000  # between ids of jobs, whose parts may have ids of their own
 NOT_FOUND: Final = 404
 UNPREDICTED_STATUSES: Final = frozenset((401, 403, 408, 413, 429, 503))
-ID_PATTERN: Final = re.compile(r"[\w-]+")
 
 
 def sandbox_model(name: str) -> "SandboxModel":
@@ -78,7 +71,7 @@ class SandboxModel:
     initial_ids: set[str] = field(default_factory=set)
     gave_up: bool = False
     _now: datetime = FROZEN_EPOCH
-    _versions: frozenset[str] | None = None
+    _ids: RequestIds = field(init=False)
     _job_exchanges: list[tuple[Exchange, Exchange]] = field(default_factory=list)
     _overtaken: set[str] = field(default_factory=set)  # jobs that end with another here, and perhaps later there
 
@@ -93,6 +86,7 @@ class SandboxModel:
         )
         self.sandbox = Sandbox("model", template, FROZEN_EPOCH)
         self.sandbox.journal = _NoJournal()
+        self._ids = request_ids(self.api.contract, prepared(self.api).router, self.ours)
 
     def predict(self, exchange: Exchange) -> Prediction | None:
         """Return the expected response to a request, None when it is unknown."""
@@ -168,63 +162,9 @@ class SandboxModel:
 
     def _replay(self, exchange: Exchange) -> Exchange:
         """Return the exchange that the model makes of a request."""
-        request = self._translated(exchange.request, self.api.contract.operation(exchange.operation or ""))
+        request = self._ids.translated(exchange.request, self.api.contract.operation(exchange.operation or ""))
         response = handle(self.sandbox, self.api, request, self._now)
         return replace(exchange, request=request, response=replace(response, data=json_of(response.body)))
-
-    def _translated(self, request: Request, operation: Operation | None) -> Request:
-        """Return a request with the model's ids in the place of the implementation's."""
-        if not self.ours:
-            return request
-        path = "/".join(quote(self._translated_text(unquote(one)), safe="") for one in request.path.split("/"))
-        query = tuple((name, self._translated_text(value)) for name, value in request.query)
-        request = replace(request, path=path, query=query)
-        media = None if operation is None else item_media(operation)
-        if operation is not None and operation.bulk is not None and media is not None:
-            data = parse_request(operation, request, {}).data
-            if data is ABSENT:
-                return request
-            encoded = encode_items(operation.bulk, media, self._translated_value(data))
-            others = ((name, value) for name, value in request.headers if name.lower() != "content-type")
-            headers = Headers((*others, ("Content-Type", encoded.media_type)))
-            return replace(request, headers=headers, body=encoded.content)
-        try:
-            data = orjson.loads(request.body) if request.body else ABSENT
-            bulk = None if operation is None else operation.bulk
-            named = None if bulk is None or not names_target(bulk) else find(data, bulk.items.at)
-            if bulk is not None and isinstance(named, dict):
-                data = put(data, bulk.items.at, {str(self.ours.get(name, name)): one for name, one in named.items()})
-            body = b"" if data is ABSENT else orjson.dumps(self._translated_value(data))
-        except orjson.JSONDecodeError:
-            body = request.body
-        return replace(request, body=body)
-
-    def _translated_text(self, text: str) -> str:
-        if text in self.ours:
-            return str(self.ours[text])
-        return ID_PATTERN.sub(lambda found: str(self.ours.get(found[0], found[0])), text) if len(text) < 1000 else text  # noqa: PLR2004 - no address is longer
-
-    def _translated_value(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            kept = self._version_members()
-            return {name: inner if name in kept else self._translated_value(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self._translated_value(inner) for inner in value]
-        whole = int(value) if isinstance(value, float) and value.is_integer() else value
-        if is_text_or_integer(whole) and str(whole) in self.ours:
-            ours = self.ours[str(whole)]
-            return str(ours) if isinstance(value, str) else ours
-        is_address = isinstance(value, str) and value.startswith(("/", "http://", "https://"))
-        return self._translated_text(value) if is_address else value
-
-    def _version_members(self) -> frozenset[str]:
-        """Return the names of members that have versions, which are no ids."""
-        if self._versions is None:
-            acts = [one.bulk.effect for one in self.api.contract.operations if one.bulk is not None]
-            names = {tokens_of(one.version)[-1] for one in acts if one.version and one.version.startswith("/")}
-            named = {one.version for one in self.api.contract.resources.values() if one.version is not None}
-            self._versions = frozenset(names | named)
-        return self._versions
 
     def _id_in(self, address: str) -> str:
         """Return the id in a URL, which may be a part of its last segment."""

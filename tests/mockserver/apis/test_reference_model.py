@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import orjson
@@ -201,3 +202,30 @@ def test_what_may_be_meant_is_unknown_once_results_were_told_too_early_to_learn_
     created = onkey.ask("POST", f"{RES}/trades/batch?mode=PerRecord", [trade], kind=COLLECTION)
     assert created.response.data["messages"][0]["code"] == "Core_Data_RecordCreated"
     assert model.predict(created) is None
+
+
+def test_a_number_that_is_an_id_is_a_number_elsewhere():
+    """Where ids are small numbers, only keys, references and paths name records: a room with one bed stays one."""
+    source = str(Path(__file__).parents[1] / "data" / "rooms.yaml")
+    server, model = Implementation(source), sandbox_model(source)
+    first = server.ask("POST", "/rooms", {"name": "One", "beds": 4})
+    key = first.response.data["id"]
+    assert key <= 8
+    assert not list(differences(model, first, None))
+    alike = {"name": str(key), "beds": key, "besideId": key}
+    requests = [
+        {"id": str(key), "method": "POST", "url": "/rooms", "body": alike},
+        {"id": "b", "after": [str(key)], "method": "PUT", "url": f"rooms/{key}", "body": {**alike, "name": "/1"}},
+        {"id": "c", "method": "GET", "url": f"/hotel/rooms/{key}"},
+    ]
+    calls = [
+        server.ask("POST", "/rooms", alike),
+        server.ask("GET", f"/rooms/{key + 1}"),
+        server.ask("POST", "/batch", {"requests": requests}),
+        server.ask("GET", f"/rooms/{key}"),
+        server.ask("POST", "/rooms", {**alike, "beds": 9}),
+    ]
+    assert [one.response.status for one in calls] == [201, 200, 200, 200, 422]
+    assert [one["status"] for one in calls[2].response.data["replies"]] == [201, 200, 200]
+    assert [one for call in calls for one in differences(model, call, None)] == []
+    assert not model.gave_up
