@@ -219,7 +219,7 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
     if not documented.content or response.status in NO_CONTENT_STATUS or operation.method == "HEAD":
         return NO_VIOLATIONS
     sent = response.headers.get("content-type")
-    if not response.body and response.data is ABSENT and not _is_lines(sent):
+    if not response.body and response.data is ABSENT and not is_lines(sent):
         return _missing_body("reply")
     media = documented.media(sent)
     if media is None:
@@ -242,14 +242,14 @@ def _check_emptiness(operation: Operation, documented: DeclaredResponse, respons
     return _single_violation("reply", "body", "empty", "There is a body.", expected="no body", got=got)
 
 
-def _is_lines(content_type: str) -> bool:
-    """Tell whether a body is lines of JSON: there may be none, and one line alone looks like JSON."""
+def is_lines(content_type: str) -> bool:
+    """Return whether a body is lines of JSON: there may be none, and one line alone looks like JSON."""
     return essence(content_type).endswith(("ndjson", "jsonl"))
 
 
 def _value(response: Response, content_type: str, media: MediaType) -> object:
     """Return the value of a body; ABSENT where its schema describes what is written in another notation than JSON."""
-    is_text = _is_lines(content_type) or (response.data is ABSENT and content_type.lower().startswith("text/"))
+    is_text = is_lines(content_type) or (response.data is ABSENT and content_type.lower().startswith("text/"))
     if is_text and not describes_text(media.schema):
         return ABSENT
     if is_text:

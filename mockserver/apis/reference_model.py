@@ -16,6 +16,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.exchange.locations import json_of, read_response
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
 from contracts.openapi.model import Operation, Route
+from contracts.openapi.validation import is_lines
 from contracts.syntax.text import is_text_or_integer
 from generators.oracles.findings import Prediction
 from generators.oracles.reference_model import are_refusals
@@ -102,7 +103,7 @@ class SandboxModel:
         if operation.bulk is not None and operation.bulk.guard.quota and mine.response.status in UNPREDICTED_STATUSES:
             self.gave_up = True  # a quota is of the implementation's time
             return None
-        is_alike = _have_same_shape(mine.response.data, exchange.response.data)
+        is_alike = _have_same_shape(_told(mine.response), _told(exchange.response))
         if is_alike and (operation.record is None or operation.record.action.constant != "list"):
             self._learn(mine.response, exchange.response)  # a list shows what others have made, too
             if self.gave_up:
@@ -278,7 +279,14 @@ def _paired_values(mine: Response, theirs: Response, id_in: Callable[[str], str]
         other = theirs.headers.get(name)
         yield value.rstrip("/").rpartition("/")[2], other.rstrip("/").rpartition("/")[2]
         yield id_in(value), id_in(other)
-    yield from _aligned(mine.data, theirs.data)
+    yield from _aligned(_told(mine), _told(theirs))
+
+
+def _told(response: Response) -> object:
+    """Return what a response tells: its JSON value, or the list of those of its lines."""
+    if not is_lines(response.headers.get("Content-Type")):
+        return response.data
+    return [json_of(line) for line in response.body.splitlines() if line.strip()]
 
 
 def _aligned(one: object, other: object) -> Iterator[tuple[object, object]]:

@@ -283,7 +283,10 @@ def _accepted_response(context: RequestContext, plan: BulkPlan, declared: BulkJo
     status = status_of(plan.bulk.reply.status, "accepted") if "accepted" in plan.bulk.reply.status else 202
     if is_outside(declared.handle):
         name = declared.handle.partition(":")[2]
-        return Response(status=status, headers=Headers(((name, poll_path(context, declared.poll, job)),)))
+        shown = context.routed.response(status)
+        has_body = shown is not None and bool(shown.content)
+        response = job_response(context, status, job, accepted=True) if has_body else Response(status=status)
+        return response.with_headers((name, poll_path(context, declared.poll, job)))
     return job_response(context, status, job, accepted=True)
 
 

@@ -62,7 +62,7 @@ def status_body(context: RequestContext, job: Job, *, accepted: bool = False) ->
     facts = job_facts(job, state, context.now)
     sets = {**declared.set_members, **declared.set_in_state.get(_stated(declared, state), {})}
     members |= {place: evaluate(value, facts) for place, value in sets.items()}
-    body = _with_handle(declared, declared.handle if accepted else declared.id_at or declared.handle, job)
+    body = _with_handle(declared, _handle_at(declared, accepted=accepted), job)
     for place, value in members.items():
         if value is not ABSENT and not is_outside(place) and (not accepted or _has(context, declared, place)):
             put_at(body, place, value)
@@ -97,9 +97,19 @@ def _with_handle(declared: BulkJob, at: Location, job: Job) -> dict[str, Any]:
     return body
 
 
+def _handle_at(declared: BulkJob, *, accepted: bool) -> Location:
+    """Return where a body has the handle; that of a header has the id where the poll does."""
+    is_own = accepted and not is_outside(declared.handle)
+    return declared.handle if is_own else declared.id_at or declared.handle
+
+
 def handle_text(declared: BulkJob, job: Job) -> str:
-    """Return a job's handle: its id, or the declared text with that in it."""
-    return job.id if declared.handle_as is None else declared.handle_as.replace("{id}", job.id)
+    """Return a job's handle as a body has it: its id, or the declared text with that in it."""
+    return (
+        job.id
+        if declared.handle_as is None or is_outside(declared.handle)
+        else declared.handle_as.replace("{id}", job.id)
+    )
 
 
 def _has(context: RequestContext, declared: BulkJob, place: Location) -> bool:

@@ -257,12 +257,15 @@ def _job_id_schema(api: Api, operation: Operation) -> tuple[KeyType, Schema | No
     """Return the type of a job's handle, and the schema of its id; None where no body tells it."""
     opened = prepared(api).opens.get(operation.id, ())
     bulk = opened[0].bulk if opened else operation.bulk
-    if bulk is None or bulk.job is None or is_outside(bulk.job.handle):
+    if bulk is None or bulk.job is None:
         return None
-    status = success_status(operation) if opened else status_of(bulk.reply.status, "accepted")
+    at, status = bulk.job.handle, success_status(operation) if opened else status_of(bulk.reply.status, "accepted")
     response = operation.response(status)
+    if is_outside(at):
+        poll, at = api.contract.operation(bulk.job.poll), bulk.job.id_at or ""
+        response = None if poll is None or not at else poll.response(success_status(poll))
     media = None if response is None else response.media("application/json")
-    schema = None if media is None or media.schema is None else media.schema.at(bulk.job.handle)
+    schema = None if media is None or media.schema is None else media.schema.at(at)
     return KeyType(schema), None if bulk.job.handle_as is not None else schema
 
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 
+from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange, Headers, Request
 from contracts.openapi.model import Route
 from contracts.openapi.routing import Router
@@ -23,6 +24,7 @@ RISK = "/api/tenants/contoso/sandbox/modules/risk"
 DELETION = "application/vnd.onkey.entitydeletecollection+json"
 COLLECTION = "application/vnd.onkey.entitycollection+json"
 ENTITY = "application/vnd.onkey.entity+json"
+ROOMS = str(Path(__file__).parents[1] / "data" / "rooms.yaml")
 
 
 class Implementation:
@@ -44,11 +46,12 @@ class Implementation:
         """Return the exchange of one call."""
         self.n += 1
         bare, _, query = path.partition("?")
-        content = b"" if body is ABSENT else orjson.dumps(body)
+        lines = body if kind.endswith("ndjson") else [body]
+        content = b"" if body is ABSENT else b"\n".join(map(orjson.dumps, lines))
         headers = Headers((("Content-Type", kind),)) if content else Headers()
         call = Request(method=method, path=bare, query=tuple(parse_qsl(query)), headers=headers, body=content)
         reply = handle(self.sandbox, self.api, call, self.now)
-        reply = replace(reply, data=orjson.loads(reply.body) if reply.body else ABSENT)
+        reply = replace(reply, data=json_of(reply.body))
         route = self.router.match(method, bare)
         name = route.operation.id if isinstance(route, Route) else None
         return Exchange(n=self.n, at=self.now, api=self.api.contract.name, operation=name, request=call, response=reply)
@@ -206,8 +209,7 @@ def test_what_may_be_meant_is_unknown_once_results_were_told_too_early_to_learn_
 
 def test_a_number_that_is_an_id_is_a_number_elsewhere():
     """Where ids are small numbers, only keys, references and paths name records: a room with one bed stays one."""
-    source = str(Path(__file__).parents[1] / "data" / "rooms.yaml")
-    server, model = Implementation(source), sandbox_model(source)
+    server, model = Implementation(ROOMS), sandbox_model(ROOMS)
     first = server.ask("POST", "/rooms", {"name": "One", "beds": 4})
     key = first.response.data["id"]
     assert key <= 8
@@ -229,3 +231,20 @@ def test_a_number_that_is_an_id_is_a_number_elsewhere():
     assert [one["status"] for one in calls[2].response.data["replies"]] == [201, 200, 200]
     assert [one for call in calls for one in differences(model, call, None)] == []
     assert not model.gave_up
+
+
+def test_ids_are_learned_from_results_that_are_lines():
+    """The lines of a job's results are told one by one: what they say was made is known from then on."""
+    server, model = Implementation(ROOMS), sandbox_model(ROOMS)
+    server.ask("POST", "/rooms", {"name": "Theirs", "beds": 1})
+    lines = [{"name": "One", "beds": 1}, {"name": "Two", "beds": 2}]
+    accepted = server.ask("POST", "/import", lines, kind="application/x-ndjson")
+    address = accepted.response.headers.get("Location").removeprefix("/hotel")
+    assert accepted.response.data["id"] == address.rpartition("/")[2]
+    server.now += timedelta(minutes=5)
+    calls = [accepted, server.ask("GET", address), server.ask("GET", f"{address}/results")]
+    second = json_of(calls[2].response.body.splitlines()[1])["room"]
+    calls.append(server.ask("GET", f"/rooms/{second}"))
+    assert [one.response.status for one in calls] == [202, 200, 200, 200]
+    assert [one for call in calls for one in differences(model, call, None)] == []
+    assert model.predict(calls[3]).record["name"] == "Two"

@@ -1,6 +1,8 @@
 """A job has all of the call that made it: whatever a declaration reads, it reads the same at once and in a job."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import orjson
 import pytest
@@ -137,3 +139,21 @@ def test_an_action_that_a_header_chooses_is_kept(tmp_path):
     assert polled.data["results"] == [{"id": "a", "ok": True}]
     again = served.ask("POST", "/x/things", {"things": [{"id": "a"}]}, now=LATER, X_Do="drop")
     assert again.data["results"][0]["ok"] is False
+
+
+@pytest.mark.parametrize("kind", ["string", "integer"])
+def test_an_accepted_request_has_its_handle_in_a_header_and_the_job_in_its_body(tmp_path, kind):
+    """Where 202 has a body, it tells of the job as the poll does, whose id is in the header's URL."""
+    raw = yaml.safe_load((Path(__file__).parents[1] / "data" / "rooms.yaml").read_text())
+    raw["components"]["schemas"]["Import"]["properties"]["id"] = {"type": kind}
+    served = Served(tmp_path, raw)
+    for api in (served.api, replace(served.api, plain=True)):
+        served.api = api
+        room = {"name": "One", "beds": 1}
+        accepted = served.ask("POST", "/import", room, Content_Type="application/x-ndjson")
+        address = accepted.headers.get("Location")
+        polled = served.ask("GET", address.removeprefix("/hotel"), now=LATER)
+        assert (accepted.status, polled.status) == (202, 200)
+        assert address == f"/hotel/imports/{accepted.data['id']}"
+        assert polled.data["id"] == accepted.data["id"]
+    assert (accepted.data["lines"], accepted.data["state"]) == (1, "working")
