@@ -43,6 +43,7 @@ LIST_WORDS: Final = (
     "joined",
     "names",
 )  # members of x-record on what a list shows
+NAME: Final = "/~name"  # the name of an item in a map
 FILTER_JOINTS: Final = ("and", "or", "not")
 PAYLOAD_LINE: Final = "/~payload"  # the member of an item of line pairs that has its second line
 ATTRIBUTE_NAMES: Final = {
@@ -84,7 +85,7 @@ def read_bulk(data: Json) -> Bulk:
 
     Columns of rows (`csv:name`) and parts of a form (`part:name`) become pointers to members of these names.
     """
-    data = _as_pointers(data)
+    data = _by_name(_as_pointers(data))
     http = data["effect"].get("http", {})
     return Bulk(
         items=BulkItems(**_arguments(data["items"], also_at=tuple, shared=tuple, fan_out=lambda one: FanOut(**one))),
@@ -96,6 +97,16 @@ def read_bulk(data: Json) -> Bulk:
         job=_read_job(data["job"], http=http) if "job" in data else None,
         guard=_read_guard(data.get("guard", {})),
     )
+
+
+def _by_name(data: Any) -> Any:
+    """Return a declaration in which the names of a map are the targets, said as `key: {by: target, at: ""}` says it."""
+    items, effect, key = data["items"], data["effect"], data["key"]
+    is_name = list(effect.get("target", ())) == [NAME] and key["by"] == "target" and key.get("at", NAME) in {"", NAME}
+    if items.get("as") != "map" or items.get("groups") is not None or not is_name:
+        return data
+    others = {name: value for name, value in effect.items() if name != "target"}
+    return {**data, "effect": others, "key": {**key, "at": ""}}
 
 
 def _as_pointers(value: Any) -> Any:

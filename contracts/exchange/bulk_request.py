@@ -25,7 +25,7 @@ from contracts.exchange.locations import (
     locate,
     reader,
 )
-from contracts.exchange.raw_items import named_items
+from contracts.exchange.raw_items import named_items, payload_reader
 from contracts.exchange.references import keys_awaited, references_of
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
@@ -129,8 +129,8 @@ class _ItemReader:
         self._fallback = fallback_resource(contract, sent.operation) if effect.resource is None else None
         self._named = None if effect.resource is None else self._chosen(effect.resource)
         self._action_of = self._chosen(effect.action)
-        self._payload_of, self._targets = reader(effect.payload), tuple(map(self._given, effect.target))
-        self._payloads = {action: reader(at) for action, at in effect.payload_of.items()}
+        self._payload_of, self._targets = payload_reader(bulk, effect.payload), tuple(map(self._given, effect.target))
+        self._payloads = {action: payload_reader(bulk, at) for action, at in effect.payload_of.items()}
         self._version = _absent if effect.version is None else self._given(effect.version)
         self._grouping = _absent if grouping is None else reader(grouping)
         self._key_of = None if bulk.key.at is None else reader(bulk.key.at)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk, Location
 from contracts.exchange.item_text import pair_lines
-from contracts.exchange.locations import RequestValues, chooser, is_outside, locate, reader
+from contracts.exchange.locations import Reader, RequestValues, chooser, is_outside, locate, reader
 from contracts.messages import ABSENT
 from contracts.syntax.text import tokens_of
 
@@ -91,6 +91,14 @@ def returned_items(bulk: Bulk, found: object) -> Sequence[object]:
     elements: Named = list(found.items()) if isinstance(found, dict) else list(enumerate(found))
     tildes = _tilde_names(bulk)
     return [_added(tildes, name, {}, raw) if isinstance(raw, dict) else raw for name, raw in _ungrouped(bulk, elements)]
+
+
+def payload_reader(bulk: Bulk, at: Location) -> Reader:
+    """Compile what reads the payload of a raw item; one that is its own payload has no members with a tilde there."""
+    added = _tilde_names(bulk) if not at else ()
+    if not added:
+        return reader(at)
+    return lambda raw: {name: one for name, one in raw.items() if name not in added} if isinstance(raw, dict) else raw
 
 
 def _is_map_of_lists(bulk: Bulk, found: object) -> bool:

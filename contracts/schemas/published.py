@@ -97,11 +97,15 @@ class PublishedSchema:
         """Explain the branches whose type matches, when there are any."""
         context = [one for branch in getattr(broken.error.kind, "context", ()) for one in branch]
         near = [one for one in context if one.kind.name != "type"]
+        consts = [short(one.kind.expected) for one in near if one.kind.name == "const"]
+        types = [type_words(one.kind.value) for one in context if one.kind.name == "type"]
+        if near and types and len(consts) == len(near):
+            words = listed(dict.fromkeys((*consts, *types)), "or")
+            return [(f"it must be {words}, not {short(broken.value)}.", broken.cure or f"Write {words}.")]
         if near or not context:
             texts = [text for one in near for text in self.explained(self._broken(one, root), root)]
             return texts or _other(broken)
-        words = listed(dict.fromkeys(type_words(one.kind.value) for one in context), "or")
-        return _wrong_type(broken, words)
+        return _wrong_type(broken, listed(dict.fromkeys(types), "or"))
 
 
 def _wrong_type(broken: SchemaError, words: str) -> FactsAndCures:

@@ -255,4 +255,4 @@ def require_own_key(session: Session, there: RecordSite, known: CreatedRecord, n
     if there.resource.assigned and "read" in there.operations:
         response = session.probe(record_request(there, "read", key=known.key).request()).response
         if response.status in SUCCESS_STATUS and (marker is None or marker.text not in response.body.decode()):
-            raise NotApplicableError(f"a {there.resource.name} has the same key")
+            raise NotApplicableError(f"a record of {there.resource.name} has the same key")

@@ -126,7 +126,7 @@ def _compare_list(session: Session, site: RecordSite, known: CreatedRecord, name
     listed = next((mark for mark in marks if mark.present is not False), marks[0])
     if one.present and listed.present is False and one.exchange is not None and listed.exchange is not None:
         evidence = (one.exchange, listed.exchange)
-        says = f"A {site.resource.name} can be read, but is on no page of the list."
+        says = f"A record of {site.resource.name} can be read, but is on no page of the list."
         yield Finding(law=CHECK, operation=lister.id, shape="list lacks a record", says=says, evidence=evidence)
 
 

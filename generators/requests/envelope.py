@@ -43,15 +43,17 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
     """
     assert operation.bulk is not None  # noqa: S101 - asked before
     bulk = operation.bulk
-    inner = (bulk.items.at, bulk.effect.action.source, bulk.effect.payload, *bulk.effect.target)
+    inner = [("items.at", bulk.items.at), ("effect.action", bulk.effect.action.source)]
+    inner += [("effect.payload", bulk.effect.payload), *(("effect.target", at) for at in bulk.effect.target)]
     as_text = bulk.items.shape not in {"array", "map"}
     if json_media(operation) is None and not as_text:
         return "its request body is no JSON"
     if as_text and (item_media(operation) is None or (bulk.items.shape == "parts" and not bulk.effect.http)):
         return f"items as {bulk.items.shape} are not composed"
     is_pairs = bulk.items.shape == "line-pairs" and bulk.effect.action.source == "/~action"
-    if not is_pairs and any("/~" in at for at in inner):
-        return "its items are found in ways that are not composed"
+    odd = next((f"{word} is {at}" for word, at in inner if "/~" in at), None)
+    if not is_pairs and odd is not None:
+        return f"items whose {odd} in x-bulk are not composed"
     is_opened = bulk.job is not None and bulk.job.open is not None
     is_grouped = not groups and bulk.items.groups is not None
     grouped = "a list of lists is not composed" if is_grouped else None

@@ -20,7 +20,7 @@ from contracts.exchange.locations import (
     reader,
 )
 from contracts.exchange.preconditions import IF_MATCH, Version, is_if_match, read_precondition, read_version
-from contracts.exchange.raw_items import collection_reader, named_items, raw_items_reader
+from contracts.exchange.raw_items import collection_reader, named_items, payload_reader, raw_items_reader
 from contracts.messages import ABSENT, FORM_MEDIA_TYPE, essence
 from contracts.openapi.bulk_checks import RECORD_ACTIONS
 from contracts.openapi.inference import KeyType
@@ -86,8 +86,8 @@ class ItemReader:
         self._identifies = identifies_records(effect)
         self._keys = keys
         self._bulk, self._resources, self._fallback = bulk, resources, fallback
-        self._payload = reader(effect.payload)
-        self._payloads = {action: reader(at) for action, at in effect.payload_of.items()}
+        self._payload = payload_reader(bulk, effect.payload)
+        self._payloads = {action: payload_reader(bulk, at) for action, at in effect.payload_of.items()}
         self._version = None if effect.version is None or is_outside(effect.version) else reader(effect.version)
         group = bulk.order.group_by or bulk.unit.group
         self._group = None if group is None else reader(group)
@@ -249,7 +249,7 @@ class ItemReader:
                 return None
             if tomb and resource.tombstone is None and all(read(raw) == value for read, value in tomb):
                 action = "delete"
-            payload = payloads[action](raw) if action in payloads else raw if whole else payload_of(raw)
+            payload = payloads[action](raw) if action in payloads else payload_of(raw)
             if payload is ABSENT:
                 payload = shared
             target = _target(targets, raw, payload, resource) if targets or whole or not resource.assigned else ABSENT

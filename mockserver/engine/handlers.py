@@ -29,6 +29,7 @@ from mockserver.bulk.guards import (
 )
 from mockserver.bulk.idempotency import serve_bulk_idempotently
 from mockserver.bulk.job_endpoints import results_of, serve_cancel, serve_open, serve_poll, serve_start
+from mockserver.bulk.outcome_entries import record_path
 from mockserver.bulk.outcome_rendering import http_status, message_of
 from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.bulk.record_service import RecordRules, failed_outcome
@@ -44,6 +45,7 @@ from mockserver.engine.document_responses import (
 )
 from mockserver.engine.inferred_lists import asked_list, list_body, list_headers, serve_several, told_by_names, totals
 from mockserver.engine.inferred_records import serve_inferred
+from mockserver.engine.inferred_resources import address_headers
 from mockserver.engine.lists import list_window, number_at, records_of
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
@@ -181,7 +183,7 @@ def _serve_read(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
 
 
 def _not_found(context: RequestContext, rules: RecordRules, act: RecordAct) -> Response:
-    detail = f"No {rules.resource.name} has the key {str(locate(context, act.key or ''))[:80]}."
+    detail = f"No record of {rules.resource.name} has the key {str(locate(context, act.key or ''))[:80]}."
     return context.refuse(Refusal(status=404, kind="not-found", detail=detail))
 
 
@@ -256,7 +258,20 @@ def _written_response(
         return Response(status=204) if "204" in statuses else _deleted_response(context)
     status = 201 if outcome.action == "create" and "201" in statuses else 200
     shown = context.api.hooks.render(run, rules.resource, outcome.record)
-    return _shown(context, act, status, shown, etag_headers(context.routed, status, outcome.record))
+    headers = etag_headers(context.routed, status, outcome.record)
+    if outcome.action == "create":
+        url = _address(context, run, act, outcome)
+        headers = headers.with_(*address_headers(context.api, context.routed, status, url, outcome.record.key))
+    return _shown(context, act, status, shown, headers)
+
+
+def _address(context: RequestContext, run: ItemRun, act: RecordAct, outcome: Outcome) -> str:
+    """Return the URL at which a new record is read; below that of the call where no path says it."""
+    assert outcome.record is not None  # noqa: S101 - a done item has a record
+    path, own = record_path(run, outcome), f"{context.api.mount.rstrip('/')}{context.request.path}"
+    if isinstance(path, str) and "{" not in path:
+        return path
+    return own if act.key is not None else f"{own}/{outcome.record.key}"
 
 
 def _deleted_response(context: RequestContext) -> Response:

@@ -33,7 +33,7 @@ from mockserver.engine.inferred_lists import AskedList, asked_list, list_headers
 from mockserver.engine.inferred_resources import (
     InferredResource,
     RecordReply,
-    address_fields,
+    address_headers,
     inferred_resource,
     json_media,
     keeps_state,
@@ -320,7 +320,8 @@ class InferredServer:
         """Return a reply with a record, None where none fits; a reply that shows no record is the document's."""
         headers = etag_headers(self.operation, reply.status, record)
         if self.act.key is None:
-            headers = headers.with_(*self._addresses(reply.status, record.key))
+            url = f"{self.context.api.mount.rstrip('/')}{self.context.request.path}/{record.key}"
+            headers = headers.with_(*address_headers(self.context.api, self.operation, reply.status, url, record.key))
         if reply.shown is None:
             response = document_response(self.context, reply.status)
             return response.with_headers(*headers)
@@ -328,12 +329,6 @@ class InferredServer:
         if value.get(self.resource.key) != record.key:
             return None
         return self._response(reply, value, f"record/{record.key}", headers)
-
-    def _addresses(self, status: int, key: Key) -> Iterator[tuple[str, str]]:
-        """Yield the header fields that tell where a new record is: its URL, or its key."""
-        url = f"{self.context.api.mount.rstrip('/')}{self.context.request.path}/{key}"
-        for name in address_fields(self.context.api, self.operation, status):
-            yield name, url if name.lower() == "location" else str(key)
 
     def _response(
         self,
@@ -366,7 +361,7 @@ class InferredServer:
         return response.with_headers(*headers)
 
     def _not_found(self) -> Response:
-        return self._refused(404, "not-found", f"No {self.resource.name} has the key {str(self.key)[:80]}.")
+        return self._refused(404, "not-found", f"No record of {self.resource.name} has the key {str(self.key)[:80]}.")
 
     def _conflict(self, key: object) -> Response:
         declared = self.operation.responses

@@ -6,6 +6,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from contracts.bulk.model import RecordAct
+from contracts.messages import Headers
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import Contract, DeclaredResponse, MediaType, Operation, is_json
 from contracts.openapi.representations import Shown, find_key, key_names, records_inside, shown_list, shown_record
@@ -92,12 +93,13 @@ def keeps_state(api: Api, operation: Operation) -> bool:
 def address_fields(api: Api, operation: Operation, status: int) -> list[str]:
     """Return the names of the header fields of a response that tell where a new record is.
 
-    They are Location, whose value is a URL, and those whose value is the key in a declared link to its reading.
+    They are Location and others that tell the address, and those whose value is the key: by `x-tells`, or in a declared
+    link to its reading.
     """
     declared, act = operation.response(status), operation.record
     if declared is None or act is None:
         return []
-    names = [one.name for one in declared.headers if one.name.lower() == "location"]
+    names = [one.name for one in declared.headers if one.tells or one.name.lower() == "location"]
     for link in declared.links:
         target = api.contract.linked(link)
         if target is not None and target.record is not None and target.record.resource == act.resource:
@@ -105,6 +107,15 @@ def address_fields(api: Api, operation: Operation, status: int) -> list[str]:
             told = str(link.parameters.get(variable or "", link.parameters.get(f"path.{variable}")))
             names += [told.removeprefix(HEADER_EXPRESSION)] if told.startswith(HEADER_EXPRESSION) else []
     return names
+
+
+def address_headers(api: Api, operation: Operation, status: int, url: str, key: object) -> Headers:
+    """Return the header fields that tell where a new record is: its URL, or its key."""
+    declared = operation.response(status)
+    told = {one.name.lower(): one.tells for one in (() if declared is None else declared.headers)}
+    names = address_fields(api, operation, status)
+    is_url = {name: name.lower() == "location" or told.get(name.lower()) == "address" for name in names}
+    return Headers((name, url if is_url[name] else str(key)) for name in dict.fromkeys(names))
 
 
 PRIORITY: Final = ("read", "create", "replace", "update", "list", "delete")

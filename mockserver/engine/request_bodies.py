@@ -33,7 +33,7 @@ def read_body(context: RequestContext) -> Refusal | None:
     operation, request = context.routed, context.request
     if operation.body is None or (not request.body and not operation.body.required):
         return None
-    if context.api.plain and not request.body:
+    if context.api.plain and not request.body and not _may_be_empty(operation):
         return _unfit(context, _missing_body())
     content_type = _content_type(context, operation.body)
     media = operation.body.media(content_type)
@@ -43,6 +43,12 @@ def read_body(context: RequestContext) -> Refusal | None:
     if operation.bulk is not None and is_text(operation.bulk):
         return _read_items(context, operation.bulk)
     return _unfit(context, _read_value(context, content_type, media))
+
+
+def _may_be_empty(operation: Operation) -> bool:
+    """Say whether a body without content is a list of no items, whose refusal is declared."""
+    bulk = operation.bulk
+    return bulk is not None and bulk.items.shape in {"lines", "line-pairs"} and "empty" in bulk.guard.refuse
 
 
 def _content_type(context: RequestContext, body: Body) -> str:

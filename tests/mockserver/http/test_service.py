@@ -34,7 +34,7 @@ def get(service, target, **headers):
 def test_the_longer_mount_wins(things):
     """An API inside another's path is reached; a path that only begins alike is nobody's."""
     service = Service([mounted(things, "a", "/v1"), mounted(things, "b", "/v1/b")], Options(), NOW)
-    assert get(service, "/v1/b/boxes/x").data["detail"] == "No boxes has the key x."
+    assert get(service, "/v1/b/boxes/x").data["detail"] == "No record of boxes has the key x."
     assert service.find("/v1/b/boxes/x", Headers(), NOW).api.name == "b"
     assert service.find("/v1/boxes/x", Headers(), NOW).api.name == "a"
     assert "Served: /v1, /v1/b" in get(service, "/v1b/boxes").data["detail"]
@@ -69,7 +69,7 @@ def test_an_api_without_a_path_is_served_at_the_root(things):
     made = service.handle("POST", "/@here/boxes/jobs", json, b'[{"id":"a"}]', NOW)
     assert made.headers.get("Location").startswith("/@here/boxes/jobs/")
     assert get(service, made.headers.get("Location")).status == 200
-    assert get(service, "/boxes/x").data["detail"] == "No boxes has the key x."
+    assert get(service, "/boxes/x").data["detail"] == "No record of boxes has the key x."
     assert get(service, "/_sandbox/health").data["status"] == "ok"
     assert get(service, "/openapi.json").data["info"]["title"] == "Things"
     (listed,) = get(service, "/_sandbox/apis").data["apis"]
