@@ -31,7 +31,7 @@ def check_parameters(context: RequestContext) -> Refusal | None:
     """Parse the parameters into the context.
 
     A path parameter that violates its schema is refused with 405 where other methods accept it, else with 404; in a
-    plain document like any other violation, and with 404 where that is declared and the status of others is not.
+    plain document like any other violation; the key of a record with 404 where that is declared, and their status not.
     """
     operation = context.routed
     violations = _read_parameters(context, operation)
@@ -54,8 +54,10 @@ def check_parameters(context: RequestContext) -> Refusal | None:
         return precondition_required(violations[0].detail)
     detail = "; ".join(one.detail for one in violations[:3])
     status, kind = invalid_status(context), "invalid"
-    if astray and operation.response(status) is None and operation.response(HTTPStatus.NOT_FOUND) is not None:
-        status, kind = HTTPStatus.NOT_FOUND.value, "no-path"
+    key = None if operation.record is None else operation.record.key
+    names_nothing = any(one.where == key for one in astray) and operation.response(HTTPStatus.NOT_FOUND) is not None
+    if names_nothing and operation.response(status) is None:
+        status, kind = HTTPStatus.NOT_FOUND.value, "not-found"
     refusal = Refusal(status=status, kind=kind, detail=detail, violations=violations, total=len(violations))
     return conventions.invalid(context, refusal) if context.api.plain else refusal
 
