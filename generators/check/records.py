@@ -75,7 +75,9 @@ def read_record(session: Session, site: RecordSite, key: object, *, probe: bool 
     if exchange.response.status in GONE_STATUS:
         return Snapshot(present=False, key=key, exchange=exchange)
     if exchange.response.status not in SUCCESS_STATUS:
-        raise NotApplicableError(f"reading a {site.resource.name} back was answered {exchange.response.status}")
+        raise NotApplicableError(
+            f"reading a record of {site.resource.name} back was answered {exchange.response.status}"
+        )
     return snapshot_of(session, site, exchange.response.data, exchange)
 
 
@@ -219,7 +221,7 @@ def _create(session: Session, site: RecordSite, members: Sequence[Members], name
         made = way()
         if made is not None:
             return made
-    raise NotApplicableError(f"no {site.resource.name} could be made to act on")
+    raise NotApplicableError(f"no record of {site.resource.name} could be made to act on")
 
 
 def _created_records(

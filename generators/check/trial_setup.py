@@ -205,7 +205,7 @@ def _clearable(trial: Trial) -> list[str]:
     chosen = trial.context.spec.writable.get(resource.name) or schemas
     found = [name for name in own if name in chosen and name in schemas and schemas[name].is_valid(None)]
     if not found:
-        raise NotApplicableError(f"a {resource.name} has no member that may be null")
+        raise NotApplicableError(f"a record of {resource.name} has no member that may be null")
     return found
 
 
@@ -355,7 +355,7 @@ def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord |
         group = next((one for one in resource.unique if not set(one) & set(resource.references)), None)
         own = group or (() if resource.assigned or case.action == "upsert" else (resource.key,))
         if not own:
-            raise NotApplicableError(f"nothing of a {resource.name} must be unique")
+            raise NotApplicableError(f"nothing of a record of {resource.name} must be unique")
         members |= {name: shared[name] for name in own if name in shared}
     return _with_defect(trial, slot, case, members)
 

@@ -132,7 +132,7 @@ class SiteContext:
             text = reference if name in own else f"see {reference}"
             if name in maker.members and name != self.resource.key and maker.members[name].is_valid(text):
                 return {name: text}
-        raise NotApplicableError(f"a {self.resource.name} has no member that could refer to another item")
+        raise NotApplicableError(f"a record of {self.resource.name} has no member that could refer to another item")
 
     def request(
         self,

@@ -176,7 +176,7 @@ class ReadOracle:
         ours = any(self._state_model.is_generated(one) and not isinstance(one, bool) for one in own)
         loose = any(map(self._state_model.is_pending, own)) or self._state_model.has_alias(effect.where, key)
         if ours and not loose and culprit is not None:
-            says = f"a {effect.resource.name} is stored although its outcome is not done"
+            says = f"a record of {effect.resource.name} is stored although its outcome is not done"
             yield _new_finding(culprit.operation or "", "undone record is stored", says, (culprit, exchange))
             self._state_model.mark_unknown(effect.where, key, at=exchange)
 
@@ -265,7 +265,8 @@ class ReadOracle:
         """Yield the earlier unchanged read of a member, now that another record shows the change."""
         if stuck in self._observations:
             got, earlier = self._observations[stuck]
-            says = f"'{name}' of a {entry.where.resource} kept its old value {short(got)} although it can be changed"
+            whose = f"'{name}' of a record of {entry.where.resource}"
+            says = f"{whose} kept its old value {short(got)} although it can be changed"
             yield _new_finding(entry.by, shape_at(UNCHANGED_SHAPE, pointer_of((name,))), says, (earlier,))
 
     def _note_early(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> None:

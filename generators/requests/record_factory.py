@@ -334,7 +334,7 @@ class RecordFactory:
             if not optional:
                 wrong = [name for name in values if not self.fits({name: values[name]}, partial=True)]
                 told = ", ".join(f"'{name}'" for name in (*wrong, *(one for one in self._needed if one not in values)))
-                raise NotApplicableError(f"no {self.name} could be made that fits its schema{told and f': see {told}'}")
+                raise NotApplicableError(f"no record of {self.name} fits its schema{told and f': see {told}'}")
             values.pop(optional.pop())
         return values
 
@@ -368,7 +368,7 @@ class RecordFactory:
                 return {name: context.names.register(text, slot)}
         if not names:
             raise NotApplicableError(
-                f"a {self.name} has no {'second ' if besides else ''}member that can be changed freely"
+                f"a record of {self.name} has no {'second ' if besides else ''}member that can be changed freely"
             )
         return {names[0]: self.any_value(names[0], context)}
 

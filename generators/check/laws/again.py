@@ -192,7 +192,8 @@ def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: 
     if read is not None and equivalent(
         trial.maker.members.get(member), (read.members or {}).get(member), first[member]
     ):
-        says = f"'{member}' of a {site.resource.name} is changed to what makes {', '.join(group)} those of another one"
+        whose = f"'{member}' of a record of {site.resource.name}"
+        says = f"{whose} is changed to what makes {', '.join(group)} those of another one"
         yield trial_finding(LAW, f"{case.action} to a value in use is done", says, *told, read)
     if not told and known.members.get(member) is not None:
         yield from _judge_own(context, known, member, case)
@@ -236,7 +237,7 @@ def _judge_own(context: SiteContext, known: CreatedRecord, member: str, case: It
     trial.items.append(item_changing(trial, case, known, {member: known.members[member]}))
     done = perform(trial, SendOptions(unit=context.unit))
     if done.refused or done.result(0) == "failed":
-        says = f"'{member}' of a {context.resource.name} is written as it is, and is told as wrong"
+        says = f"'{member}' of a record of {context.resource.name} is written as it is, and is told as wrong"
         yield trial_finding(LAW, f"{case.action} to the own value fails", says, done)
 
 

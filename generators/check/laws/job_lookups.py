@@ -127,7 +127,9 @@ def _refer(context: SiteContext, filler: int, *, is_late: bool) -> LateChange:
             made = _late(context, trial, name, site) if is_late else _doomed(context, trial, name, site)
             if made is not None:
                 return made
-    raise NotApplicableError(f"a {context.resource.name} refers to nothing that could be made or deleted meanwhile")
+    raise NotApplicableError(
+        f"a record of {context.resource.name} refers to nothing that could be made or deleted meanwhile"
+    )
 
 
 def _late(context: SiteContext, trial: Trial, name: str, site: RecordSite) -> LateChange | None:

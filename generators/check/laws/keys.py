@@ -135,7 +135,7 @@ def _judged(done: TrialResult, one: TrialItem, site: RecordSite) -> Iterator[Fin
     for way in dict.fromkeys((request.path, request.path.replace("%2B", "+"))):
         exchange = session.send(replace(request, path=way))
         if exchange.response.status in GONE_STATUS:
-            says = f"a {site.resource.name} with the key {short(one.key)} is done, but is not found by it"
+            says = f"a record of {site.resource.name} with the key {short(one.key)} is done, but is not found by it"
             yield trial_finding(LAW, "a record is not found by its key", says, done, exchange)
             return
         shown = site.reader.key(exchange.response.data) if exchange.response.status in SUCCESS_STATUS else ABSENT

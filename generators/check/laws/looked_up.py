@@ -52,7 +52,7 @@ def lookup_cases(context: SiteContext, resource: Resource) -> Iterator[LookupCas
     session = context.session
     site = experiment_site(session, resource.name)
     if site is None:
-        raise NotApplicableError(f"a {resource.name} to look up cannot be made")
+        raise NotApplicableError(f"a record of {resource.name} to look up cannot be made")
     names, factory = session.names(), record_factory_of(session, resource)
     parents = create_parents(session, site, names, "q")
     rng = session.rng(LAW, resource.name)

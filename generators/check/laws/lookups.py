@@ -54,7 +54,7 @@ def lookup_reference(context: SiteContext) -> tuple[str, Resource]:
         sample = next((filled(one, "x") for one in named.lookups if not is_joined(one)), None)
         if member in factory.members and sample is not None and factory.members[member].is_valid(sample):
             return member, named
-    raise NotApplicableError(f"a {context.resource.name} refers to nothing by lookup")
+    raise NotApplicableError(f"a record of {context.resource.name} refers to nothing by lookup")
 
 
 def _judge_references(context: SiteContext) -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def _judge_keys(context: SiteContext) -> Iterator[Finding]:
     member, site = next(_by_key(context), (None, None))
     at = _at_target(context, site) if site is not None else None
     if member is None or at is None or context.bulk.effect.payload in context.bulk.items.shared:
-        raise NotApplicableError(f"a {context.resource.name} refers to nothing by a key that clients choose")
+        raise NotApplicableError(f"a record of {context.resource.name} refers to nothing by a key that clients choose")
     schema = record_factory_of(context.session, context.resource).members[member]
     known = _named_record(context, at, schema)
     yield from _judge_cases(context, member, [*_near_keys(at, known.key, schema), *_foreign_keys(context)])
@@ -122,7 +122,7 @@ def _named_record(context: SiteContext, site: RecordSite, schema: Schema) -> Cre
     members = new_record_members(session, site, names, "q", session.rng(LAW, "key"))
     own = members.get(site.resource.key)
     if not isinstance(own, str) or site.resource.key in site.resource.normalize:
-        raise NotApplicableError(f"the keys of a {site.resource.name} are no texts that are kept as they are")
+        raise NotApplicableError(f"the keys of a record of {site.resource.name} are no texts that are kept as they are")
     key = f"{own}\u00e9" if has_exact_keys(site) and schema.is_valid(f"{own}\u00e9") else own
     return create_records(session, site, [{**members, site.resource.key: key}], names)[0]
 
@@ -173,7 +173,7 @@ def _foreign_keys(context: SiteContext) -> Iterator[LookupCase]:
             key = create_keys(context.session, other, [new], names)[0]
             right = {name: key for name, site in named.items() if site.resource.name == other.resource.name}
             for one in (name for name in members if schemas[name].is_valid(key)):
-                what = f"the key of a {other.resource.name} where a {named[one].resource.name} is meant"
+                what = f"the key of a record of {other.resource.name} where one of {named[one].resource.name} is meant"
                 yield LookupCase(what=what, value=key, member=one)
                 if right:
                     yield LookupCase(what=f"{what}, and one that is right,", value=key, member=one, beside=right)

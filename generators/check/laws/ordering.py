@@ -317,7 +317,7 @@ def _lookup_trial(
     templates = ((one, fill_lookup(one, members)) for one in there.resource.sure_lookups)
     template, value = next((pair for pair in templates if pair[1] is not None), (None, None))
     if value is None:
-        raise NotApplicableError(f"a {there.resource.name} has no value by which it is looked up")
+        raise NotApplicableError(f"a record of {there.resource.name} has no value by which it is looked up")
     if case.action in CHANGING:
         item = made.with_members(item, {name: f"{members[name]}r" for name in placeholders_of(template)})
     trial.items = [trial.with_members(one, {**one.content.values, member: value}) for one in trial.items]

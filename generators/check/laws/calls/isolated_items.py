@@ -92,7 +92,7 @@ def _changed(context: SiteContext, place: Elsewhere, case: ItemCase) -> Iterator
     session.identity = place.caller
     require_own_key(session, there.site, known, names)
     done = _performed(there, place, case, known)
-    what = f"a {context.resource.name} named by an item ({case}) from {place.what}"
+    what = f"a record of {context.resource.name} named by an item ({case}) from {place.what}"
     if done.result(0) == "done" and case.action in JUDGED_ACTIONS:
         says = f"{what} is reported as done, although it belongs elsewhere"
         yield law_finding(operation, f"{case.action} from elsewhere is done", says, done.view.exchange)
@@ -166,11 +166,11 @@ def _looked_up(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
     member, resource = lookup_reference(context)
     site, names = experiment_site(session, resource.name), session.names()
     if site is None or set(resource.references) & set(resource.required):
-        raise NotApplicableError(f"no {resource.name} can be made that refers to nothing")
+        raise NotApplicableError(f"no record of {resource.name} can be made that refers to nothing")
     members = new_record_members(session, site, names, "l", session.rng(LAW, "lookup"))
     lookup = next(filter(None, (fill_lookup(one, members) for one in resource.sure_lookups)), None)
     if lookup is None:
-        raise NotApplicableError(f"a {resource.name} has no lookup by what is unique of it")
+        raise NotApplicableError(f"a record of {resource.name} has no lookup by what is unique of it")
     sides = ((place.owner, place.here), (place.caller, place.there))
     keys = []
     for session.identity, values in sides:
@@ -210,7 +210,7 @@ def _kinds(context: SiteContext) -> Iterator[Finding]:
         _set_members(trial, {member: known.key})
         done = perform(trial, _options(context, {}))
         if done.result(0) == "done":
-            says = f"an item is done whose '{member}' is the key of a {context.resource.name}, not of a {named[member]}"
+            says = f"an item is done whose '{member}' is a key of {context.resource.name}, not of {named[member]}"
             yield law_finding(context.operation, "a reference to another resource", says, done.view.exchange)
 
 

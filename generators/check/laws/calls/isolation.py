@@ -115,7 +115,7 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     session.identity = place.caller
     require_own_key(session, there, known, names)
     foreign = session.probe(asked(there, known.key))
-    what = f"a {site.resource.name} asked for by {foreign.operation} from {place.what}"
+    what = f"a record of {site.resource.name} asked for by {foreign.operation} from {place.what}"
     if action in JUDGED_ACTIONS:
         rng = session.rng("never", operation.id, place.what)
         keys = [similar_id(known.key, rng), similar_id(known.key, rng)]
@@ -202,7 +202,7 @@ def _listed(session: Session, operation: Operation, site: RecordSite, place: Els
         session.identity = place.caller
         found = find_records(session, place.other_site(site), [names.marker(known.members)], by_filter=False)[0]
         if found.present and found.exchange is not None:
-            says = f"the list of {place.what} shows a {site.resource.name} that was created elsewhere"
+            says = f"the list of {place.what} shows a record of {site.resource.name} that was created elsewhere"
             yield law_finding(operation, "is listed elsewhere", says, found.exchange)
 
 

@@ -150,7 +150,7 @@ def freed(context: SiteContext) -> Iterator[Finding]:
         trial.items.append(replace(trial_item(part, n, case, one, fitting=True), slot=n))
     done = perform(trial, SendOptions(unit=context.unit, grouped=grouped))
     if done.refused or (done.result(0) == "done" and done.result(1) == "failed"):
-        says = f"a {site.resource.name} is not deleted behind the {other.resource.name} that refers to it"
+        says = f"a record of {site.resource.name} is not deleted behind the {other.resource.name} that refers to it"
         yield trial_finding("errors", "a deleted record counts as referring", says, done)
 
 
@@ -172,7 +172,7 @@ def undone(context: SiteContext) -> Iterator[Finding]:
     calls = [write_request(site, "delete", {}, key=known.key, version=known.version).request() for known in parents]
     first, second = (session.send(call) for call in calls)
     if first.response.status not in SUCCESS_STATUS and second.response.status in SUCCESS_STATUS:
-        says = f"a {site.resource.name} is not deleted after the {context.resource.name} that refers to it was undone"
+        says = f"a record of {site.resource.name} is not deleted after the one that refers to it was undone"
         yield trial_finding("errors", "an undone record counts as referring", says, done, first, second)
 
 
@@ -195,7 +195,7 @@ def kept(context: SiteContext) -> Iterator[Finding]:
     request = write_request(one.site, "delete", {}, key=parent.key, version=parent.version).request()
     exchange = session.send(request)
     if exchange.response.status in SUCCESS_STATUS:
-        says = f"a {one.site.resource.name} is deleted after the deletion of what refers to it was undone"
+        says = f"a record of {one.site.resource.name} is deleted after the deletion of what refers to it was undone"
         yield trial_finding("errors", "what an undone deletion keeps is not protected", says, done, exchange)
 
 
