@@ -97,7 +97,7 @@ class PublishedSchema:
         """Explain the branches whose type matches, when there are any."""
         context = [one for branch in getattr(broken.error.kind, "context", ()) for one in branch]
         near = [one for one in context if one.kind.name != "type"]
-        consts = [short(one.kind.expected) for one in near if one.kind.name == "const"]
+        consts = [short(self._broken(one, root).expected) for one in near if one.kind.name == "const"]
         types = [type_words(one.kind.value) for one in context if one.kind.name == "type"]
         if near and types and len(consts) == len(near):
             words = listed(dict.fromkeys((*consts, *types)), "or")

@@ -10,7 +10,7 @@ import yaml
 from contracts.bulk.declarations import read_bulk
 from contracts.bulk.jobs import ActiveJobs, JobDuration
 from contracts.bulk.model import BulkJob, Choice, FanOut, OutcomeTest, Quota
-from contracts.openapi.document_checks import published_schema
+from contracts.openapi.document_checks import check_published, published_schema
 
 DATA = Path(__file__).parents[1] / "data"
 APIS = {name: api["x-bulk"] for name, api in yaml.load((DATA / "apis.yaml").read_text(), yaml.CSafeLoader).items()}
@@ -136,3 +136,12 @@ def test_the_operations_of_a_job_are_in_one_order():
     results = ("steps", "here", "poll", "log")
     job = BulkJob(when=("always",), handle="/id", poll="poll", cancel="stop", results=results, state_at="/s", words={})
     assert job.operations == ("poll", "stop", "steps", "log")
+
+
+def test_where_results_are_may_be_a_list_of_operations():
+    """A word in the place of a list is told with all that can be there."""
+    declared = {"poll": "getJob", "handle": "/id", "when": "always", "state": {"at": "/s", "map": {"x": "done"}}}
+    whole = {**APIS[min(APIS)], "job": {**declared, "results": "getResults"}}
+    (told,) = [one for one in check_published("x-bulk", whole, "a.yaml") if one.pointer == "/job/results"]
+    assert told.fact == 'it must be "here", an array or an object, not "getResults".'
+    assert "a list of those for all" in told.cure
