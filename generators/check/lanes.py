@@ -24,6 +24,7 @@ from generators.client.session import Budget, DeadlineExceededError, Session
 from generators.errors import NotApplicableError
 from generators.oracles import job_laws, response_laws
 from generators.oracles.findings import Finding
+from generators.requests.options import limits_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,5 @@ class Lanes:
 
 def _takes_turns(contract: Contract, plan: CheckPlan) -> bool:
     """Say whether requests are sent one after the other: at some rate, under given names, or one job at a time."""
-    jobs = [one.bulk.job for one in contract.operations if one.bulk is not None and one.bulk.job is not None]
-    is_limited = any(job.active is not None and job.active.breach != "conduct" for job in jobs)
+    is_limited = any(map(limits_jobs, contract.operations))
     return bool(plan.rate) or plan.read_only or plan.name_prefix is not None or is_limited

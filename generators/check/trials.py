@@ -5,6 +5,7 @@ Begin with `perform`; a `TrialResult` is what it returns.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange
@@ -14,7 +15,8 @@ from contracts.messages import Exchange, Request
 from contracts.syntax.text import pointer_of, short
 from generators.check.records import UNKNOWN, Snapshot, find_records, read_record
 from generators.check.trial_setup import Trial, TrialItem
-from generators.client.polling import follow
+from generators.client.polling import follow, view_of
+from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
@@ -25,6 +27,7 @@ UNAUTHORIZED_STATUSES: Final = frozenset((401, 403))
 TAKEN_STATUSES: Final = frozenset((400, 409, 412, 422))  # of a creation with a value that is in use
 EXPECTED: Final = frozenset(("done", "untold"))  # results of items whose records are stored if all is well
 MAX_RESENDS: Final = 12  # times that unprocessed items are resent
+BUSY_DELAYS: Final = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds to wait for other jobs, of which only so many may run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,30 @@ def trial_request(trial: Trial, options: SendOptions) -> Request:
 
 
 def send(trial: Trial, options: SendOptions) -> Exchange:
-    """Send a trial without following its jobs. Raises NotApplicableError when access is denied."""
+    """Send a trial without following its jobs, again while other jobs keep it from being accepted.
+
+    Raises NotApplicableError when access is denied, or when other jobs run for long.
+    """
+    for seconds in BUSY_DELAYS:
+        exchange = send_at_once(trial, options)
+        if not _is_over_limit(trial.context, exchange):
+            return exchange
+        trial.context.session.wait(timedelta(seconds=seconds))
+    raise NotApplicableError(f"other jobs are running ({exchange.response.status})")
+
+
+def _is_over_limit(context: SiteContext, exchange: Exchange) -> bool:
+    """Say whether a request was refused as other jobs are, where only so many may be unfinished."""
+    job, status = context.bulk.job, exchange.response.status
+    limit = job.active if job is not None else None
+    if limit is None or status != limit.breach or status in context.bulk.guard.refuse.values():
+        return False
+    view = view_of(context.session, exchange)
+    return view.kind == "refused" and view.request.as_job
+
+
+def send_at_once(trial: Trial, options: SendOptions) -> Exchange:
+    """Send a trial once. Raises NotApplicableError when access is denied."""
     exchange = trial.context.session.send(trial_request(trial, options))
     status = exchange.response.status
     if status in UNAUTHORIZED_STATUSES and status not in trial.context.bulk.guard.refuse.values():

@@ -39,6 +39,7 @@ from generators.fuzz.shards import (
 from generators.fuzz.targets import FuzzTargets, discover_targets
 from generators.fuzz.tasks import TaskQueue, own_tasks, run_experiment, run_sequence, with_repeats
 from generators.oracles.oracle import Oracle, OracleFactory
+from generators.requests.options import limits_jobs
 from generators.triage.confirm import MAX_SHRINK_SECONDS, Triager
 from generators.triage.stored_finding import Observation, StoredFinding, is_explained
 
@@ -62,10 +63,7 @@ def run_shard(
     is_over: Callable[[], bool] = lambda: False,
     beside: Beside | None = None,
 ) -> None:
-    """Run a shard, or the lanes of it that are named, and pass its events to `emit`.
-
-    Raises MisuseError when the server does not respond.
-    """
+    """Run a shard, or the lanes of it that are named, and tell its events. Raises MisuseError without a response."""
     label = f"{job.label}-{shard.name}{''.join(f'-{one}' for one in shard.lanes)}"
     target = open_target(job.contract, job.place, label, first_environment(job, shard))
     try:
@@ -96,7 +94,7 @@ class FuzzWorker:
     waiting: list[StoredFinding] = field(default_factory=list)
     interrupted: list[tuple[int, Task]] = field(default_factory=list)
     shrink_seconds: float = 0.0
-    conflicts: int = 0
+    conflicts: int = field(init=False)
     is_lost: bool = False
     is_quiet: bool = False
     is_closed: bool = False
@@ -110,14 +108,15 @@ class FuzzWorker:
         self.job = replace(self.job, model_factory=self.job.model(is_sandbox=self.target.controlled))
         factory = OracleFactory(contract=self.job.contract, model_factory=self.job.model_factory)
         coverage = partial(PropertyCoverage, self.job.contract, self.shard.covered)
-        others = range(1, self.thread_count)
-        apart = self.target.controlled
+        others, apart = range(1, self.thread_count), self.target.controlled
         self.oracle_factories = [factory, *(factory.apart() if apart else factory for _ in others)]
         self.coverages = [coverage() for _ in (0, *others)] if apart else [coverage()] * self.thread_count
         self.progress = ShardProgress(self.shard.name, self._emit, self.coverages)
         self.budget = Budget(seconds=self.shard.seconds)
         self.waiting = list(self.shard.untried)
         self.found = {one.fingerprint: one for one in self.waiting}
+        is_limited = not apart and any(map(limits_jobs, self.job.contract.operations))
+        self.conflicts = MAX_CONFLICTS if is_limited else 0
 
     @property
     def thread_count(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
+from re import sub
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -18,6 +19,9 @@ from contracts.syntax.text import is_text_or_integer
 from generators.errors import NotApplicableError
 
 MAX_KEY_DRAWS: Final = 200
+MAX_NUMBER_DRAWS: Final = 10
+DRAWN_BELOW: Final = (2**53, 2**31, 2**23, 2 * 10**5)  # bounds of drawn numbers, each at least half of it
+FIRST_DRAWN: Final = 10**5  # numbers from here on are found in texts; smaller ones may stand for something else there
 FIRST_NUMBER: Final = 7 * 10**14  # fresh numbers start here: unlikely to be in use, and exact as IEEE 754 doubles
 
 
@@ -82,8 +86,8 @@ class Names:
         if text in self.slots_by_value:
             return f"~{self.slots_by_value[text]}"
         for value, slot in self.slots_by_value.items():
-            if isinstance(value, int) and str(value) in text:
-                text = text.replace(str(value), f"~{slot}")
+            if isinstance(value, int) and value >= FIRST_DRAWN and str(value) in text:
+                text = sub(rf"(?<![1-9]){value}(?!\d)", f"~{slot}", text)
         return text.replace(self.prefix, "~")
 
 
@@ -112,8 +116,10 @@ def _draw_key(schema: Schema | None, taken: Iterable[object], rng: Random) -> ob
 
     used = set(taken)
     try:
+        numbers = (rng.randrange(most // 2, most) for most in DRAWN_BELOW for _ in range(MAX_NUMBER_DRAWS))
         values = (generator_of(schema).draw(rng) for _ in range(MAX_KEY_DRAWS)) if schema is not None else iter(())
-        return next(value for value in values if isinstance(value, str | int) and value not in used)
+        wanted = (one for one in chain(numbers, values) if schema is not None and schema.is_valid(one))
+        return next(value for value in wanted if isinstance(value, str | int) and value not in used)
     except (UnsatisfiableError, StopIteration):
         raise NotApplicableError("no fresh key could be made for the key's schema") from None
 

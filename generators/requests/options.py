@@ -114,6 +114,12 @@ def job_setting_of(bulk: Bulk) -> str | None:
     return None if not wishes or "always" in wishes else wishes[0]
 
 
+def limits_jobs(operation: Operation) -> bool:
+    """Say whether a request is refused while so many jobs are unfinished."""
+    job = operation.bulk.job if operation.bulk is not None else None
+    return job is not None and job.active is not None and job.active.breach != "conduct"
+
+
 def stops_at_failure(bulk: Bulk) -> bool:
     """Return whether a failed item always keeps the items after it from running."""
     return isinstance(bulk.unit.stop_after, int) and bulk.unit.stop_after > 0

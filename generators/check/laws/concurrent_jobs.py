@@ -24,6 +24,7 @@ from generators.check.trial_setup import ItemCase, Trial, prepare_trial
 from generators.check.trials import (
     TrialResult,
     send,
+    send_at_once,
     snapshots,
     snapshots_before,
     stored_records,
@@ -61,7 +62,7 @@ def active(context: SiteContext) -> Iterator[Finding]:
     options = SendOptions(unit=context.unit, as_job=job_setting_of(bulk), targets=known_targets(context))
     sizes = [1 + n % 3 for n in range(declared.max + 1)]
     trials = [prepare_trial(context, valid_cases(context, size)) for size in sizes]
-    sent = [send(trial, options) for trial in trials]
+    sent = [(send_at_once if n else send)(trial, options) for n, trial in enumerate(trials)]
     if sent[0].response.status not in SUCCESS_STATUS:
         raise NotApplicableError(f"the first job was refused ({sent[0].response.status})")
     yield from _judge_limit(context.session, declared, sent)
@@ -151,14 +152,14 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
     target = next(iter(options.targets), None)
     initial = snapshots_before(second, target=target)
     first, last = (prepare_trial(context, _some_fail(context, size)) for size in (len(second.items), 2))
-    other, sent = send(first, options), send(second, options)
+    other, sent = send(first, options), send_at_once(second, options)
     is_job, view = bool(view_of(session, other).traces), view_of(session, sent)
     if not view.traces and is_job:  # there may be one at a time
         follow(session, other)
         view = view_of(session, sent := send(second, options))
     if not view.traces:
         return
-    short = send(last, options)
+    short = send_at_once(last, options)
     poll, rounds = view.traces[0].declared.poll, []
     for slots in (range(1), range(len(second.items))):
         request_jobs(session, view, poll)

@@ -1,5 +1,6 @@
 """The laws on an implementation in the test tree: a right one, and one that breaks each law."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,21 @@ def test_a_wrong_error_is_shown_by_a_request_with_one_item():
     sizes = [len(bulk_request(one)) for one in found if one.law == "errors" and "alone" not in one.shape]
     assert sizes
     assert set(sizes) == {1}
+
+
+def test_whoever_is_refused_since_jobs_of_others_run_asks_again():
+    """Every second job is over the limit; no law takes that for a verdict on its items."""
+
+    class Occupied(Shelves):
+        def __init__(self):
+            super().__init__()
+            self.asked, self.bulk._active = count(), lambda: 2 * (next(self.asked) % 2)  # noqa: SLF001 - of others
+
+    laws = ("job-moves", "job-progress", "async-is-sync", "job-lookup")
+    events = list(run_checks(CONTRACT, Occupied(), name_prefix="00001", only=[*laws, "createBooks"]))
+    assert findings(events) == []
+    answers = {one.answer.law: one.answer.word for one in events if isinstance(one, LawAnswered)}
+    assert answers == dict.fromkeys(laws, "passed")
 
 
 def bulk_request(finding):

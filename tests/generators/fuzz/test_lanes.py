@@ -9,6 +9,7 @@ import pytest
 from children import HANGS
 from example_findings import kept
 
+from contracts.bulk.jobs import ActiveJobs
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import Environment, TargetOptions, open_target
 from generators.fuzz import worker
@@ -53,6 +54,16 @@ def shard(monkeypatch):
     made = worker_of(Shard(number=0, part="bulk", seconds=60.0), told)
     made.waiting = [SEEN]
     return made, told, came
+
+
+@pytest.mark.parametrize("breach", [409, "conduct"])
+def test_where_only_so_many_jobs_may_run_one_environment_is_used_from_the_beginning(breach):
+    """The jobs of others would have its requests refused; where they are not refused, all are used."""
+    posting = next(one for one in JOB.contract.operations if one.bulk)
+    job = replace(posting.bulk.job, active=ActiveJobs(max=1, breach=breach))
+    limited = replace(posting, bulk=replace(posting.bulk, job=job))
+    made = worker_of(HERE, [], contract=replace(JOB.contract, operations=(limited,)))
+    assert made.is_alone is (breach == 409)
 
 
 def of_findings(told):

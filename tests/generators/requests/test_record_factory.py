@@ -25,6 +25,27 @@ RESOURCES = [(api, name) for api, contract in CONTRACTS.items() for name in cont
 WORDS = ("type", "minLength", "maxLength", "enum")
 
 
+def test_equal_texts_of_two_trials_compare_equal_whatever_small_numbers_they_used():
+    """A date does not have the number of a record that is not there."""
+    one, other = Names(prefix="B1n", number=FIRST_NUMBER), Names(prefix="B2n", number=FIRST_NUMBER)
+    one.register(20, "x3")
+    other.register(1577, "x3")
+    assert one.normalise("2033-11-20") == other.normalise("2033-11-20") == "2033-11-20"
+
+
+@pytest.mark.parametrize("most", [2**31 - 1, 9_999_999, 150_000])
+def test_a_number_of_no_record_is_large_and_found_in_texts(most):
+    """A server that counts from 1 has none of them; what a text says of two trials compares equal."""
+    schema = SchemaSet({"": {"type": "integer", "minimum": 1, "maximum": most}}).schema("#")
+    said = set()
+    for trial in range(20):
+        names = Names(prefix=f"B{trial}n", number=FIRST_NUMBER + 10**4 * trial)
+        value = names.fresh_value(schema, "x3")
+        assert 10**5 <= value <= most
+        said.add(names.normalise(f"There is no {value} since 2033-11-11."))
+    assert said == {"There is no ~x3 since 2033-11-11."}
+
+
 def factory_of(api, name):
     contract = CONTRACTS[api]
     return RecordFactory(contract, contract.resources[name], fallback=None, target_schema=None)

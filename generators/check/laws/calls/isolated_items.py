@@ -38,6 +38,7 @@ from generators.check.trials import (
     TrialResult,
     perform,
     send,
+    send_at_once,
     snapshots_before,
     stored_records,
     trial_finding,
@@ -292,7 +293,7 @@ def _job_there(context: SiteContext, place: Elsewhere, case: ItemCase) -> Callab
     """Send an item that a job carries out at the other place, and return what judges that its record changes there."""
     session, options = context.session, _options(context, place.there, job_setting_of(context.bulk))
     trial = prepare_trial(replace(context, site=place.other_site(context.site)), [case])
-    before, sent = snapshots_before(trial), send(trial, options)
+    before, sent = snapshots_before(trial), send_at_once(trial, options)
 
     def judged() -> Iterator[Finding]:
         session.identity = place.caller

@@ -40,7 +40,7 @@ from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
 from generators.requests.calls import body_schema
 from generators.requests.envelope import SendOptions
-from generators.requests.options import job_setting_of
+from generators.requests.options import job_setting_of, limits_jobs
 
 LAW: Final = "malformed"
 REFUSED_STATUS: Final = range(400, 500)
@@ -163,7 +163,7 @@ def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
             statuses.add(exchange.response.status)
             yield from _judged(operation, one, exchange)
     for one in _variants(session, operation, other.request):
-        if not one.must and not _limits_jobs(operation):
+        if not one.must and not limits_jobs(operation):
             yield from _judged(operation, one, session.probe(one.request))
     yield from misplaced(session, operation, specimen.request)
     with suppress(NotApplicableError):
@@ -183,12 +183,6 @@ def _wrong_inside(session: Session, operation: Operation, request: Request) -> I
     others = islice(specimens_of(session, operation), 1, 2) if operation.bulk is None else iter(())
     with suppress(NotApplicableError):
         yield from chain.from_iterable(wrong_inside(operation, one.request, ("required",)) for one in others)
-
-
-def _limits_jobs(operation: Operation) -> bool:
-    """Say whether what a request starts may have the next one refused."""
-    job = operation.bulk.job if operation.bulk is not None else None
-    return job is not None and job.active is not None and job.active.breach != "conduct"
 
 
 def _carried_out(
