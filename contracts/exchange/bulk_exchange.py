@@ -3,12 +3,13 @@
 Begin with `bulk_exchanges`, for a recorded history; `JobTracker` follows jobs while a history grows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from csv import DictReader
 from dataclasses import dataclass, field, replace
 from io import StringIO
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
+from contracts.bulk.lists import Pagination
 from contracts.bulk.model import Bulk, BulkJob, Location, Outcomes
 from contracts.exchange.bulk_request import BulkRequest, KeyIndex, read_bulk_request
 from contracts.exchange.job_traces import (
@@ -19,12 +20,14 @@ from contracts.exchange.job_traces import (
     last_variable,
     response_handles,
 )
-from contracts.exchange.locations import find, json_of, parse_request, read_response
+from contracts.exchange.locations import find, json_of, parse_request, put, read_response
 from contracts.exchange.outcomes import OutcomeEntry, ReportedOutcome, entries_of, outcomes_of
 from contracts.exchange.raw_items import returned_items
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Response
+from contracts.openapi.inference import page_of
 from contracts.openapi.model import Contract, NoRoute, Operation
 from contracts.openapi.routing import Router
+from contracts.syntax.text import parse_digits
 
 ExchangeKind: TypeAlias = Literal["refused", "answered", "accepted"]
 
@@ -180,26 +183,39 @@ def _job_reports(request: BulkRequest, traces: tuple[JobTrace, ...]) -> tuple[Ou
 
 
 def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
-    """Return the outcomes of a job that ended in success, None when it has not, or reported none."""
+    """Return the outcomes of a job that ended in success, None when it has not, or reported none.
+
+    One that failed reports some if its items stand or fall together, and it names one of them.
+    """
     end, declared = trace.end, trace.declared.outcomes
-    if end is None or end.state not in {"done", "doneWithErrors"} or declared is None:
+    if end is None or end.state not in {"done", "doneWithErrors", "failed"} or declared is None:
         return None
     here = trace.declared.results in {(), ("here",)}
-    sources = [end.exchange] if here else _result_exchanges(trace, end.exchange.n)
-    if not sources:
+    lists = [[end.exchange]] if here else _result_exchanges(trace, end.exchange.n)
+    if not lists:
         return None
+    sources = [one for pages in lists for one in pages]
     evidence = (end.exchange, *(one for one in sources if one is not end.exchange))
-    body = read_outcomes(declared, sources[0].response)
-    if trace.declared.results_of:
-        named = {trace.declared.results_of.get(one.operation or ""): one for one in sources}
-        body = {name: read_outcomes(declared, one.response) for name, one in named.items() if name is not None}
-        declared = replace(declared, at="/done", failed_at="/failed", shape="array", covers="split")
+    body = _joined(declared, lists[0])
+    if results_of := trace.declared.results_of:
+        named = {results_of.get(pages[0].operation or ""): _joined(declared, pages) for pages in lists}
+        body = {name: find(one, declared.at) for name, one in named.items() if find(one, declared.at) is not ABSENT}
+        covers: Literal["split", "failed"] = "split" if "done" in results_of.values() else "failed"
+        declared = replace(declared, at="/done", failed_at="/failed", shape="array", covers=covers)
     report = _outcome_report(request, declared, body, target=trace.target, evidence=evidence, trace=trace)
     if trace.declared.results_of and report is not None:
         report = _with_not_run(request, declared, report, find(body, "/notRun"))
+    if end.state == "failed" and not _tells_whole_failure(request, report):
+        return None
     failure_at = trace.declared.error
     fell = failure_at is not None and _has_value(end.exchange.response.data, failure_at)
     return None if fell and report is not None and not report.entries else report  # no item has an outcome of its own
+
+
+def _tells_whole_failure(request: BulkRequest, report: OutcomeReport | None) -> bool:
+    """Say whether a report names an item that failed, and all others with it."""
+    entries = report.entries if report is not None else ()
+    return request.unit == "whole" and any(entry.failed and entry.items for entry in entries)
 
 
 def _with_not_run(request: BulkRequest, declared: Outcomes, report: OutcomeReport, raws: object) -> OutcomeReport:
@@ -212,13 +228,57 @@ def _with_not_run(request: BulkRequest, declared: Outcomes, report: OutcomeRepor
     return replace(report, outcomes=tuple(told))
 
 
-def _result_exchanges(trace: JobTrace, after: int) -> list[Exchange]:
-    """Return the first responses with results, one of each operation; none when one of them was not asked for."""
+def _result_exchanges(trace: JobTrace, after: int) -> list[list[Exchange]]:
+    """Return the first responses with results, the pages of each operation; none when some were not asked for."""
     later = [one for one in trace.results if one.n > after]
-    first = {name: next((one for one in later if one.operation == name), None) for name in trace.declared.results}
-    if any(first[name] is None for name in trace.declared.results_of):
+    of_each = {name: [one for one in later if one.operation == name] for name in trace.declared.results}
+    if any(not of_each[name] for name in trace.declared.results_of):
         return []
-    return [one for one in first.values() if one is not None]
+    found = {name: _pages(trace, some) for name, some in of_each.items() if some}
+    return [] if any(not pages for pages in found.values()) else list(found.values())
+
+
+def _pages(trace: JobTrace, asked: Sequence[Exchange]) -> list[Exchange]:
+    """Return the first responses that have a whole list, page after page; none when some of it was not asked for."""
+    pages: list[Exchange] = []
+    size: int | None = 0
+    for one in asked:
+        if size is not None and skipped(trace, one) == size:
+            pages.append(one)
+            size = next_page(trace, one)
+    return pages if size is None else []
+
+
+def skipped(trace: JobTrace, exchange: Exchange) -> int:
+    """Return how many results a request leaves out at the beginning of their list."""
+    skip = _results_page(trace, exchange).skip
+    return int(parse_digits(exchange.request.parameter((skip or "").removeprefix("query:"), "0")) or 0)
+
+
+def next_page(trace: JobTrace, exchange: Exchange) -> int | None:
+    """Return how many results to skip for the next page after a response, None when it is the last one."""
+    page, declared = _results_page(trace, exchange), trace.declared.outcomes
+    if page.skip is None or page.take is None or declared is None:
+        return None
+    asked = exchange.request.parameter(page.take.removeprefix("query:"), "")
+    most = parse_digits(asked) if asked else page.default
+    entries = find(read_outcomes(declared, exchange.response), declared.at)
+    size = len(entries) if isinstance(entries, list) else 0
+    return skipped(trace, exchange) + size if most is not None and size >= most > 0 else None
+
+
+def _results_page(trace: JobTrace, exchange: Exchange) -> Pagination:
+    operation = trace.contract.operation(exchange.operation or "") if trace.contract is not None else None
+    return page_of(operation) if operation is not None else Pagination()
+
+
+def _joined(declared: Outcomes, pages: Sequence[Exchange]) -> Any:
+    """Return the outcomes in all pages of a list, in the form of the first one."""
+    bodies = [read_outcomes(declared, one.response) for one in pages]
+    if len(bodies) == 1:
+        return bodies[0]
+    lists = [find(one, declared.at) for one in bodies]
+    return put(bodies[0], declared.at, [entry for some in lists if isinstance(some, list) for entry in some])
 
 
 def read_outcomes(declared: Outcomes, response: Response) -> object:

@@ -9,10 +9,12 @@ from datetime import timedelta
 from itertools import chain
 from typing import Final
 
-from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, with_history
+from contracts.bulk.lists import Pagination
+from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, next_page, with_history
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import JobTrace, handle_id, job_query, last_variable
 from contracts.messages import Exchange, Request
+from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation
 from contracts.syntax.text import short
 from generators.client.session import Session
@@ -23,6 +25,7 @@ FIRST_DELAY: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.0
 MIN_DELAY: Final = timedelta(seconds=0.01)
 MAX_DELAY: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}
 WAITING_STEP: Final = {True: timedelta(seconds=0.1), False: timedelta(seconds=0.002)}
+WAITING_GROWTH: Final = 1.3  # in real time, in which a second is waited in all
 MAX_WAITING_POLLS: Final = 20  # of a job that is to run
 LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
 SHORTENED: Final = 0.85  # a learned duration, after each job that had ended by then
@@ -32,6 +35,7 @@ PATIENCE: Final = timedelta(seconds=10)  # in real time; it is at least `SLOWER`
 LESS_PATIENCE: Final = timedelta(seconds=1)  # after one job of the operation that did not end
 SLOWER: Final = 100
 ENDED, HANGING = "ended", "hanging"  # what is known of paces, by the number of digits of items, or by operation
+MAX_RESULT_PAGES: Final = 100
 MAX_DIGITS: Final = 8  # of the number of items of a job
 MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
@@ -88,12 +92,12 @@ def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delay
 
 def poll_until_started(session: Session, latest: Callable[[], BulkExchange]) -> None:
     """Poll jobs that wait until one of them runs, or for so many times; `latest` is as for `poll_until_ended`."""
-    for _ in range(MAX_WAITING_POLLS):
+    for n in range(MAX_WAITING_POLLS):
         view = latest()
         states = [trace.polls[-1].state if trace.polls else "queued" for trace in view.traces]
         if any(one != "queued" for one in states):
             return
-        session.wait(WAITING_STEP[session.controlled])
+        session.wait(WAITING_STEP[session.controlled] * (1 if session.controlled else WAITING_GROWTH**n))
         request_jobs(session, view, view.traces[0].declared.poll)
 
 
@@ -145,7 +149,30 @@ def request_results(session: Session, view: BulkExchange) -> None:
     """Request the results of the jobs, where they are separate from the poll."""
     for name in view.traces[0].declared.results:
         if name != "here":
-            request_jobs(session, view, name)
+            for trace in view.traces:
+                _request_list(session, view, name, trace)
+
+
+def _request_list(session: Session, view: BulkExchange, name: str, trace: JobTrace) -> None:
+    """Request the results of a job, page after page, each as large as may be."""
+    operation = session.contract.operation(name)
+    page = page_of(operation) if operation is not None else Pagination()
+    most = _largest(operation, page)
+    skip: int | None = 0
+    for _ in range(MAX_RESULT_PAGES):
+        others = most | ({page.skip.removeprefix("query:"): str(skip)} if page.skip is not None and skip else {})
+        skip = next_page(trace, request_job(session, view, name, trace, others=others))
+        if skip is None:
+            return
+
+
+def _largest(operation: Operation | None, page: Pagination) -> dict[str, str]:
+    """Return the parameter for the size of a page with its largest value, none where that is unknown."""
+    sizes = {one.name: one.schema for one in operation.parameters if one.where == "query"} if operation else {}
+    name = (page.take or "").removeprefix("query:")
+    schema = sizes.get(name)
+    most = schema.raw.get("maximum") if schema is not None else None
+    return {name: str(most)} if type(most) is int else {}
 
 
 def request_jobs(

@@ -200,6 +200,10 @@ def _job_numbers(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
         if _difference(before, after, "processed") < 0:
             says = f"processed was {before.progress['processed']} and fell to {after.progress['processed']}"
             yield view_finding("job-progress", view, "processed falls", says, before.exchange, after.exchange)
+        if before.is_final and _difference(before, after, "processed") > 0:
+            counted = [one.progress["processed"] for one in (before, after)]
+            says = f"a job that had ended with {counted[0]} processed went on to {counted[1]}"
+            yield view_finding("job-progress", view, "processed after its end", says, before.exchange, after.exchange)
     for poll in trace.polls:
         posted, processed = poll.progress.get("posted"), poll.progress.get("processed")
         if posted is not None and processed is not None and processed > posted:
@@ -231,8 +235,8 @@ def _changed_results(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
     here = declared.results in {(), ("here",)}
     asked = [one.exchange for one in trace.polls if one.is_final] if here else trace.results
     kept = [one for one in asked if one.n >= end.exchange.n and _is_kept(declared, end, one)]
-    for name in dict.fromkeys(one.operation for one in kept):
-        same = [one for one in kept if one.operation == name]
+    for name, query in dict.fromkeys((one.operation, one.request.query) for one in kept):
+        same = [one for one in kept if (one.operation, one.request.query) == (name, query)]
         asked_for = None if trace.contract is None else trace.contract.operation(name or "")
         for one, other in pairwise(same) if asked_for is not None else ():
             told = [one.response, other.response]

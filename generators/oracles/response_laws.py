@@ -264,7 +264,7 @@ def _final_state(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]
     if "doneWithErrors" not in trace.declared.words.values() or "done" not in trace.declared.words.values():
         return
     failed = any(one.result != "done" for one in report.outcomes)
-    if (trace.end.state == "doneWithErrors") is not failed:
+    if (trace.end.state in {"doneWithErrors", "failed"}) is not failed:
         says = f"the job ended as {short(trace.end.word)} although {'some' if failed else 'no'} items failed"
         yield view_finding("status-class", view, f"job ended as {trace.end.word}", says, report)
 

@@ -34,7 +34,7 @@ from generators.client.sites import SiteContext, experiment_sites
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Experiment, Finding, shape_at
 from generators.requests.envelope import SendOptions, unsupported_reason
-from generators.requests.options import named_targets, stops_at_failure, units_of
+from generators.requests.options import named_targets, place_schema, stops_at_failure, units_of
 from generators.requests.single import RecordSite, write_request
 
 MIN_MIX_ITEMS: Final = 12  # in a mix: some faults show in long lists only
@@ -245,7 +245,10 @@ def _preferred(context: SiteContext) -> Iterator[Finding]:
     name, _, word = next((one for one in wishes if one.startswith(PREFERENCE)), "").partition("=")
     if not word or statuses.get("accepted") == statuses.get("allOk"):
         return
+    schema = place_schema(context.operation, None, name)
     for text, is_meant in ((f"handling=lenient, {word}", True), ("handling=lenient", False)):
+        if schema is not None and not schema.is_valid(text):
+            continue
         options = SendOptions(unit=context.unit, as_job=f"{name}={text}")
         done = perform(prepare_trial(context, valid_cases(context, 1)), options)
         if done.status in SUCCESS_STATUS and (done.status == statuses.get("accepted")) is not is_meant:

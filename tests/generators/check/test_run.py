@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from shelf_server import CONTRACT, START, Shelves
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Request, Response
+from contracts.schemas.schema_set import SchemaSet
 from generators.check.run import FindingFound, Finished, LawAnswered, Started, run_checks
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, Session
@@ -34,6 +36,21 @@ def run(client=None, **options):
 
 def answers(events):
     return [event.answer for event in events if isinstance(event, LawAnswered)]
+
+
+@pytest.mark.parametrize(("schema", "is_sent"), [({"enum": ["respond-async", "wait=30"]}, False), ({}, True)])
+def test_a_preference_is_written_as_the_document_allows_it(schema, is_sent):
+    """A header whose schema lists its values has no others."""
+    posting = CONTRACT.operation("createBooks")
+    prefer = SchemaSet({"": schema}).schema("#")
+    parameters = tuple(replace(one, schema=prefer) if one.name == "Prefer" else one for one in posting.parameters)
+    limited = replace(posting, parameters=parameters)
+    operations = tuple(limited if one.id == limited.id else one for one in CONTRACT.operations)
+    client = Listening()
+    list(run_checks(replace(CONTRACT, operations=operations), client, only=["async-is-sync"], name_prefix="00001"))
+    texts = {call.headers.get("Prefer") for call in client.calls}
+    assert "respond-async" in texts
+    assert any("lenient" in text for text in texts) is is_sent
 
 
 def test_events_begin_and_end_a_run():
