@@ -317,6 +317,7 @@ def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord 
         key=key,
         group=group,
         awaited=awaited,
+        incomplete=case.defect == "incomplete",
     )
 
 

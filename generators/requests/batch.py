@@ -280,6 +280,7 @@ class _Batch:
             version=draft_item.version,
             group=group,
             awaited=[keys[m] for m in after],
+            incomplete=draft_item.intent == "incomplete" and "malformedItem" not in design.bulk.guard.refuse,
         )
         action, named = self.choices[n]
         value = design.item(content, rng, action=action.written, resource=named.written, kind=named.meaning)

@@ -147,7 +147,8 @@ class OperationSpec:
         if self.sendable(kind, content.values) != content.values:
             raise NotApplicableError("a cell of a row cannot have such a value")
         payload = None if content.members is None else self.encoder.payload(content.members)
-        return self.encoder.item(payload, parts, rng, action=content.action)
+        spared = self.makers[kind].members if content.incomplete else ()
+        return self.encoder.item(payload, parts, rng, action=content.action, spared=spared)
 
     def sendable(self, resource: str, members: Mapping[str, object]) -> Mapping[str, object]:
         """Return the members that an item can have: all, or of a row those that its cells can have."""

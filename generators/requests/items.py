@@ -23,18 +23,27 @@ MAX_FILLED_MEMBERS: Final = 8
 Part: TypeAlias = Literal["target", "key", "version", "action", "resource", "group", "awaited"]
 
 
-def fill_required(value: Any, schema: Schema | None, rng: Random) -> Any:
-    """Return an object with its missing required members drawn, at most 8 of them. Raises UnsatisfiableError."""
+def fill_required(value: Any, schema: Schema | None, rng: Random, spared: Collection[str] = ()) -> Any:
+    """Return an object with its missing required members drawn, at most 8 of them, none `spared`.
+
+    Raises UnsatisfiableError.
+    """
     if schema is None or not isinstance(value, dict):
         return value
     for _ in range(MAX_FILLED_MEMBERS):
-        error = next(iter(schema.validator.iter_errors(value)), None)
-        if error is None or error.kind.name != "required" or error.instance_path:
+        error = next((one for one in schema.validator.iter_errors(value) if _missing(one) not in spared), None)
+        name = _missing(error)
+        if not name:
             break
-        name = error.kind.as_dict()["property"]
         member = schema.within.once((fill_required, schema.ref, name), partial(schema.member, name))
         value = {**value, name: generator_of(member, name).draw(rng) if member is not None else None}
     return value
+
+
+def _missing(error: Any) -> str:
+    """Return the member that an object itself lacks, "" for another error."""
+    is_missing = error is not None and error.kind.name == "required" and not error.instance_path
+    return str(error.kind.as_dict()["property"]) if is_missing else ""
 
 
 def change_members(payload: Schema | None) -> Collection[str]:
@@ -65,7 +74,8 @@ class ItemContent:
     """What an item states; a part that is None is not sent.
 
     `members` are the members that it sets, `target` is the record's key, `version` the version that it expects,
-    `key` the item's own key, and `awaited` are the keys of the items that it depends on.
+    `key` the item's own key, and `awaited` are the keys of the items that it depends on. `incomplete` says that a
+    member is left out on purpose.
     """
 
     action: str
@@ -75,6 +85,7 @@ class ItemContent:
     key: object = None
     group: object = None
     awaited: Sequence[object] = ()
+    incomplete: bool = False
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -135,10 +146,11 @@ class ItemEncoder:
         *,
         action: str = "",
         request: Mapping[Location, object] | None = None,
+        spared: Collection[str] = (),
     ) -> object:
         """Return an item with this payload (None for none) and these parts; required members it lacks are drawn.
 
-        A part that is None is not sent. A deletion has the declared tombstone. `request` are the members of an item
+        None of the `spared` ones is. A part that is None is not sent. A deletion has the declared tombstone. `request` are the members of an item
         that is an HTTP request. Raises UnsatisfiableError.
         """
         effect = self._bulk.effect
@@ -159,7 +171,7 @@ class ItemEncoder:
             return item
         for place, value in present:
             place.put(item, place.coerce(value))
-        return fill_required(item, self.element, rng)
+        return fill_required(item, self.element, rng, spared)
 
     def fits(self, item: object) -> bool:
         """Return whether an item is valid against the request's schema."""

@@ -18,7 +18,9 @@ from contracts.exchange.outcomes import RepresentationReader, representation_rea
 from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
+from contracts.openapi.parameters import read_text
 from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import text_of
 from generators.errors import NotApplicableError
 from generators.requests.calls import RequestDraft, body_schema, draft
 from generators.requests.items import ItemContent, change_members, encode_members
@@ -152,6 +154,14 @@ def list_request(
     for at, value in asked.items():
         made.put(at, value)
     return made
+
+
+def takes(site: RecordSite, asked: Mapping[Location, object]) -> bool:
+    """Return whether the parameters of a list have schemas that allow these values."""
+    parameters = site.operations["list"].parameters if "list" in site.operations else ()
+    schemas = {f"{one.where}:{one.name}": one.schema for one in parameters}
+    sent = [(schemas.get(at), text_of(value)) for at, value in asked.items()]
+    return all(schema is None or schema.is_valid(read_text(text, schema)) for schema, text in sent)
 
 
 def page_size(page: Pagination) -> int | None:

@@ -40,6 +40,16 @@ class Paths(InProcess):
         return super().send(call)
 
 
+class Queries(InProcess):
+    """A sandbox that notes what lists of books are asked for."""
+
+    queries = frozenset()
+
+    def send(self, call):
+        self.queries = self.queries | {*(call.query if call.path == "/books" else ())}
+        return super().send(call)
+
+
 def asked(call, **values):
     """Give a call with other values of its query."""
     query = {**dict(call.query), **{name: str(value) for name, value in values.items()}}
@@ -230,3 +240,21 @@ def test_lists_that_others_change_meanwhile_give_no_finding():
         return send(call)
 
     assert findings(Faulty("/books", busy), "listing", "filter") == []
+
+
+def test_what_the_schemas_of_parameters_exclude_is_not_asked(tmp_path):
+    """An order outside its words is none, and what is selected by is written as JSON: `true`."""
+    text = FILE.read_text(encoding="utf-8")
+    orders = "[price, -price, title, -title, isbn, -isbn]"
+    for old, new in (
+        ("{name: sort, in: query, schema: {type: string}}", f"{{name: sort, in: query, schema: {{enum: {orders}}}}}"),
+        ("- {name: q,", "- {name: lent, in: query, schema: {type: boolean}}\n        - {name: q,"),
+        ('where: {genre: "query:genre"}', 'where: {genre: "query:genre", lent: "query:lent"}'),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "library.yaml").write_text(text, encoding="utf-8")
+    client = Queries(find_sources((str(tmp_path / "library.yaml"),))[0].load())
+    assert findings(client, "filter") == []
+    assert {value for name, value in client.queries if name == "sort"} <= {*orders.strip("[]").split(", ")}
+    assert {value for name, value in client.queries if name == "lent"} == {"true", "false"}

@@ -146,6 +146,22 @@ def test_every_kind_of_wrong_item_occurs(intent):
     assert intents.keys() <= {intent, "good", "unknown"}
 
 
+def test_what_an_incomplete_item_lacks_is_not_filled_in(tmp_path):
+    """Where the body's schema, too, says what an item must have; any other item gets what it must have."""
+    text = (Path(__file__).parents[2] / "cases" / "contract_only" / "library.yaml").read_text(encoding="utf-8")
+    text = text.replace("Book: {type: object, required: [isbn]", "Book: {type: object, required: [isbn, genre]")
+    text = text.replace("key: isbn}", "key: isbn, required: [genre]}")
+    (tmp_path / "library.yaml").write_text(text, encoding="utf-8")
+    contract = load(tmp_path / "library.yaml")
+    composer, profile = Composer(contract, contract.operation("storeBooks")), Profile(name="one", incomplete=0.5)
+    batches = [composer.compose(seed=seed, size=9, profile=profile, known=KnownRecords()) for seed in range(9)]
+    lacking = {item.intent: [] for batch in batches for item in batch.items}
+    for item in (item for batch in batches for item in batch.items):
+        lacking[item.intent].append("genre" not in item.value)
+    assert all(lacking["incomplete"])
+    assert not any(lacking["good"])
+
+
 def test_dangling_and_holding_references():
     """A good item refers to records that are there, a dangling one to one that is not."""
     known, resources = known_to("genero"), CONTRACTS["genero"].resources

@@ -25,7 +25,7 @@ from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
-from generators.requests.single import RecordSite, list_request, page_size, write_request
+from generators.requests.single import RecordSite, list_request, page_size, takes, write_request
 
 PARENTS: Final = ("b", "c", "a", "f", "e", "d")  # ends of texts, in the order in which their records are created
 SOME: Final = 10  # records of which some members are asked for
@@ -134,6 +134,8 @@ def _judged(
     assert language is not None  # noqa: S101 - asked before
     text = ",".join(sort.written(name or join.name(sort), falls=falls) for name, falls in steps)
     asked = {sort.at: text, language.at: write_filter(language, Comparison(join.own, "startswith", prefix))}
+    if not takes(join.site, asked):
+        return
     request = list_request(join.site, take=page_size(join.site.page), asked=asked).request()
     exchange: Exchange = context.session.send(request)
     bodies = listed_records(exchange.response.data)

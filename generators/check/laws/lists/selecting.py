@@ -17,7 +17,7 @@ from contracts.exchange.outcomes import listed_records
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import short
+from contracts.syntax.text import short, text_of
 from generators.check.lists import is_after, list_finding
 from generators.check.records import create_parents, create_records, read_record
 from generators.client.session import Session
@@ -25,7 +25,7 @@ from generators.client.sites import SiteContext, experiment_sites, record_contex
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.record_factory import RecordFactory
-from generators.requests.single import Members, RecordSite, list_request, page_size
+from generators.requests.single import Members, RecordSite, list_request, page_size, takes
 
 LAW: Final = "filter"
 TEXTS: Final = ("k1", "K1", "k1x", "it''s", "it's", 'a+"b%41"', "e", "é", "x and y", "(z) or w", "漢", "k2")
@@ -254,7 +254,7 @@ class _Selections:
     def judge_parameters(self) -> Iterator[Finding]:
         """Yield records that parameters select wrongly."""
         for member, at in self._rules.where.items():
-            values = {str(row.members[member]): row.members[member] for row in self._rows if _is_plain(row, member)}
+            values = {text_of(row.members[member]): row.members[member] for row in self._rows if _is_plain(row, member)}
             for text, value in list(values.items())[:4]:
                 wanted = {row.key: row.members.get(member) == value for row in self._rows}
                 yield from self._judge({at: text}, wanted, f"'{at}' {short(text)}", f"parameter of {member}")
@@ -263,7 +263,7 @@ class _Selections:
         self, asked: Mapping[str, object], wanted: Mapping[str, bool | None], what: str, kind: str
     ) -> Iterator[Finding]:
         """Yield what a selection shows wrongly, when it does so twice; then whether a page is cut from all of it."""
-        for last in (False, True):
+        for last in (False, True) if takes(self._site, asked) else ():
             exchange, shown = self._send(asked)
             if shown is None:
                 if exchange.response.status in REFUSED and last:
@@ -320,7 +320,7 @@ class _Selections:
                 asked[language.at] = write_filter(language, own)
             needed = self._site.resource.required[:1] if self._rules.select is not None else ()
             beside = [{self._rules.select or "": name} for name in needed if name not in dict(steps)]
-            for more in ({}, *beside):
+            for more in ({}, *beside) if takes(self._site, asked) else ():
                 yield from self._judge_order(steps, text, {**asked, **more}, is_own=own is not None)
 
     def _judge_order(

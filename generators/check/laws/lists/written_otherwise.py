@@ -26,7 +26,7 @@ from generators.client.sites import SiteContext, experiment_site, experiment_sit
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.oracles.response_laws import check_response
-from generators.requests.single import RecordSite, list_request, page_size, record_request
+from generators.requests.single import RecordSite, list_request, page_size, record_request, takes
 
 ENDS: Final = "dacbfe"  # of the texts of records, in the order in which these are created
 WINDOWS: Final = ((0, 2), (2, 3), (4, 5), (5, 1), (6, 3))  # how many records are passed over, and how many are shown
@@ -67,7 +67,9 @@ class _Trial:
         return {self.rules.filter.at: write_filter(self.rules.filter, Joined("and", (mine, *more)) if more else mine)}
 
     def ask(self, asked: Asked, *, skip: int = 0, take: int | None = None) -> tuple[Exchange, list[str] | None]:
-        """Return the keys that a list shows, None where it shows none."""
+        """Return the keys that a list shows, None where it shows none. Raises NotApplicableError."""
+        if not takes(self.site, asked):
+            raise NotApplicableError("the parameters of the list have no such values")
         size = page_size(self.site.page) if take is None else take
         exchange = self.context.session.send(list_request(self.site, skip=skip, take=size, asked=asked).request())
         bodies = listed_records(exchange.response.data)
