@@ -102,7 +102,7 @@ MAX_MODULES = (
     # isolation of bulk requests, records that are looked up,
     # lists judged by earlier ones, single writes as jobs, wrong members of bodies,
     # items with faults, faults of each member, single writes, refusals of everything,
-    # what changes nothing, lists asked in other words, lanes of a check,
+    # what changes nothing, lists asked in other words, lanes of a check, items that refer to others,
     # the requests of the reference model
 )
 MAX_MODULES_OF_A_FOLDER = 20

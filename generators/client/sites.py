@@ -16,7 +16,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import is_outside
 from contracts.exchange.references import reference_text
 from contracts.messages import ABSENT, Request
-from contracts.openapi.inference import fallback_resource
+from contracts.openapi.inference import fallback_resource, key_type
 from contracts.openapi.model import Contract, Operation, Parameter
 from contracts.openapi.parameters import read_text
 from contracts.syntax.text import as_list, text_of
@@ -31,6 +31,7 @@ from generators.requests.record_factory import RecordFactory
 from generators.requests.single import Members, RecordSite, item_resources, record_operations
 
 MAX_PROBED_SITES: Final = 24
+LONG_KEY: Final = "bulkId:0123456789-0123456789-0123456789"  # as long as a reference, or the key of a record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,23 +117,34 @@ class SiteContext:
         return found
 
     def _reference(self, content: ItemContent) -> Mapping[str, object]:
-        """Return the member by which an item names one that it depends on, where members do that."""
+        """Return the member by which an item names one that it depends on, where members do that.
+
+        The reference is all of its value, and the key of a record can take its place.
+        """
         order = self.bulk.order
         if not content.awaited or order.depends_on is not None or order.reference is None:
             return {}
-        awaited = str(content.awaited[0])
-        if reference_text(order.reference, awaited, "") is None:
+        text = reference_text(order.reference, str(content.awaited[0]), self.resource.key)
+        if text is None:
             return {}
-        maker = record_factory_of(self.session, self.resource)
+        name = next(filter(self._can_refer, self._referring(content)), None)
+        if name is None:
+            raise NotApplicableError(f"a record of {self.resource.name} has no member that could refer to another item")
+        return {name: text}
+
+    def _referring(self, content: ItemContent) -> Iterable[str]:
+        """Return the members that may refer to another item: references first, and then what is not set yet."""
+        maker, references = record_factory_of(self.session, self.resource), self.resource.references
+        own = [name for name, resource in references.items() if resource == self.resource.name]
         unset = [name for name in maker.free if name not in content.values]
-        own = [name for name, resource in self.resource.references.items() if resource == self.resource.name]
-        every = dict.fromkeys((*own, *unset, *maker.free, *maker.members))
-        for name in every:
-            reference = reference_text(order.reference, awaited, self.resource.key)
-            text = reference if name in own else f"see {reference}"
-            if name in maker.members and name != self.resource.key and maker.members[name].is_valid(text):
-                return {name: text}
-        raise NotApplicableError(f"a record of {self.resource.name} has no member that could refer to another item")
+        others = [name for name in maker.members if name not in references]
+        return dict.fromkeys((*own, *unset, *maker.free, *others))
+
+    def _can_refer(self, name: str) -> bool:
+        """Return whether a member takes a reference to an item, and the key of a record in its place."""
+        schema = record_factory_of(self.session, self.resource).members.get(name)
+        is_text = name in self.resource.references or key_type(self.session.contract, self.resource).is_text
+        return is_text and name != self.resource.key and schema is not None and schema.is_valid(LONG_KEY)
 
     def request(
         self,

@@ -150,8 +150,8 @@ class ItemEncoder:
     ) -> object:
         """Return an item with this payload (None for none) and these parts; required members it lacks are drawn.
 
-        None of the `spared` ones is. A part that is None is not sent. A deletion has the declared tombstone. `request` are the members of an item
-        that is an HTTP request. Raises UnsatisfiableError.
+        None of the `spared` ones is. A part that is None is not sent. A deletion has the declared tombstone. `request`
+        are the members of an item that is an HTTP request. Raises UnsatisfiableError.
         """
         effect = self._bulk.effect
         at, own = effect.payload_of.get(action, effect.payload), self._has_own_payload and payload is not None

@@ -23,7 +23,8 @@ from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.lookups import lookup
 from generators.check.laws.metamorphic import async_is_sync, isolated, permuted, singular, split
-from generators.check.laws.ordering import broken_reference, grouped
+from generators.check.laws.ordering import grouped
+from generators.check.laws.references import broken_reference
 from generators.check.laws.stored_state import atomic, effect, reuse, stale_version
 from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import job_laws, reference_model, response_laws

@@ -1,6 +1,6 @@
-"""Laws on the order of items: grouped, broken-reference, and lookups of what an item before does.
+"""Laws on the order of items: grouped, and lookups of what an item before does.
 
-Begin with `grouped`, `broken_reference` and `looked_up_in_turn`.
+Begin with `grouped` and `looked_up_in_turn`.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +15,9 @@ from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.locations import put
 from contracts.schemas.equality import equivalent
 from contracts.syntax.text import as_list, short
-from generators.check.laws.metamorphic import invalid_cases, valid_cases
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
-from generators.check.trials import TrialResult, perform, reported_keys, snapshots_before, stored_records, trial_finding
+from generators.check.trials import perform, reported_keys, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_site
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
@@ -235,35 +234,6 @@ def _exists_once(context: SiteContext) -> bool:
     trial, unit = _pair(context, *GROUP_PAIRS[0]), context.unit
     halves = [perform(trial, SendOptions(unit=unit, order=[slot])) for slot in (0, 1)]
     return halves[0].result(0) == "done" and halves[1].result(1) == "failed"
-
-
-def broken_reference(context: SiteContext) -> Iterator[Finding]:
-    """Let one item depend on an item that fails, and another on one that succeeds."""
-    wrong, right = invalid_cases(context)[0], valid_cases(context, 1)[0]
-    cases = [right, replace(right, awaits=(0,)), wrong, replace(right, awaits=(2,))]
-    trial = prepare_trial(context, cases)
-    initial = snapshots_before(trial)[3]
-    done = perform(trial, SendOptions(unit=context.unit))
-    if 2 not in done.slots("failed"):  # noqa: PLR2004 - the place of the one that is wrong
-        raise NotApplicableError("the item that another one waits for did not fail")
-    after = stored_records(done, slots=[3])[3]
-    yield from _judge_report(done)
-    if initial.differs(after, trial.names):
-        says = "an item was applied although the item that it depends on had failed"
-        yield trial_finding("broken-reference", "run all the same", says, done, after)
-
-
-def _judge_report(done: TrialResult) -> Iterator[Finding]:
-    declared, one = done.trial.context.bulk.order.on_broken, done.outcomes[3]
-    if one.result == "done":
-        says = "an item is done although the item that it depends on failed"
-        yield trial_finding("broken-reference", "told as done", says, done)
-    elif declared is not None and one.result == "failed":
-        says = f"an item whose dependency failed reports {short(one.error)}, but {short(declared)} is declared"
-        yield trial_finding("broken-reference", "not told as declared", says, done)
-    if done.result(1) not in {"done", "untold"}:
-        says = "an item is not applied although the item that it depends on is done"
-        yield trial_finding("broken-reference", "not run although it could", says, done)
 
 
 LOOKUP: Final = "lookup"

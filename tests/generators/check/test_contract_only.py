@@ -1,5 +1,6 @@
 """The laws on documents without any Python, as the sandbox serves them: no false alarm."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from in_process import InProcess
 
 from contracts.exchange.bulk_exchange import bulk_exchanges
 from contracts.exchange.bulk_request import names_target, read_bulk_request
-from contracts.exchange.locations import parse_request
+from contracts.exchange.locations import json_of, parse_request
+from contracts.exchange.references import strings_of
 from contracts.messages import Exchange, ExchangeHistory, Headers, Request, Response
 from contracts.openapi.loading import load
 from generators.check.run import FindingFound, LawAnswered, run_checks
@@ -20,6 +22,7 @@ from generators.requests.batch import Composer
 from generators.requests.known_records import KnownRecords
 from generators.requests.profiles import PROFILES
 from mockserver.apis.sources import find_sources
+from mockserver.bulk.dependent_items import Progress
 
 FOLDER = Path(__file__).parents[2] / "cases" / "contract_only"
 DOCUMENTS = sorted(FOLDER.glob("*.yaml"))
@@ -30,6 +33,16 @@ def findings(file, **options):
     api = find_sources((str(file),))[0].load()
     events = run_checks(api.contract, InProcess(api), name_prefix="00001", budget=Budget(seconds=1000), **options)
     return [event.finding.says for event in events if isinstance(event, FindingFound)]
+
+
+class Bodies(InProcess):
+    """A sandbox that notes the bodies that it gets."""
+
+    bodies = ()
+
+    def send(self, call):
+        self.bodies = (*self.bodies, json_of(call.body))
+        return super().send(call)
 
 
 @pytest.mark.slow
@@ -139,6 +152,22 @@ def test_the_laws_are_tested_on_items_that_are_http_requests():
     """Isolation, references and equality with single requests."""
     only = ["isolated", "broken-reference", "singular", "effect", "bulk"]
     assert findings(FOLDER / "people.yaml", only=only) == []
+
+
+@pytest.mark.parametrize("document", ["orders", "people", "scim"])
+def test_references_are_whole_values(document, monkeypatch):
+    """A server that reads them nowhere else is right; one that takes another key for that of the record is not."""
+    api = find_sources((str(FOLDER / f"{document}.yaml"),))[0].load()
+    client = Bodies(api)
+    events = run_checks(api.contract, client, name_prefix="00001", only=["broken-reference"])
+    answers = {event.answer.law: event.answer.word for event in events if isinstance(event, LawAnswered)}
+    assert answers["broken-reference"] == "passed"
+    references = [text for body in client.bodies for text in strings_of(body) if re.search(r"\w:\w|[$]", text)]
+    assert references
+    assert all(re.fullmatch(r"bulkId:[\w-]+|[$][\w-]+|@[{][\w.-]+[}]|[$][.][\w.-]+", text) for text in references)
+    if document == "orders":
+        monkeypatch.setattr(Progress, "_result", lambda *_: 1)
+        assert [says for says in findings(FOLDER / "orders.yaml", only=["broken-reference"]) if "refers to" in says]
 
 
 @pytest.mark.parametrize(
