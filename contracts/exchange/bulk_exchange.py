@@ -23,10 +23,11 @@ from contracts.exchange.job_traces import (
 from contracts.exchange.locations import find, json_of, parse_request, put, read_response
 from contracts.exchange.outcomes import OutcomeEntry, ReportedOutcome, entries_of, outcomes_of
 from contracts.exchange.raw_items import returned_items
-from contracts.messages import ABSENT, Exchange, ExchangeHistory, Response
+from contracts.messages import ABSENT, Exchange, ExchangeHistory, Response, essence
 from contracts.openapi.inference import page_of
 from contracts.openapi.model import Contract, NoRoute, Operation
 from contracts.openapi.routing import Router
+from contracts.openapi.validation import is_lines
 from contracts.syntax.text import parse_digits
 
 ExchangeKind: TypeAlias = Literal["refused", "answered", "accepted"]
@@ -282,10 +283,15 @@ def _joined(declared: Outcomes, pages: Sequence[Exchange]) -> Any:
 
 
 def read_outcomes(declared: Outcomes, response: Response) -> object:
-    """Return the outcomes in a response: its JSON value, or the values of its lines or rows."""
-    if declared.shape == "lines":
+    """Return the outcomes in a response: its JSON value, or the values of its lines or rows.
+
+    They are lines or rows where its media type says so, and otherwise where that is declared.
+    """
+    written = response.headers.get("Content-Type", "")
+    shape = "lines" if is_lines(written) else "rows" if essence(written) == "text/csv" else declared.shape
+    if shape == "lines":
         return [json_of(line) for line in response.body.splitlines() if line.strip()]
-    if declared.shape == "rows":
+    if shape == "rows":
         return list(DictReader(StringIO(response.body.decode("utf-8", "replace"))))
     return response.data
 

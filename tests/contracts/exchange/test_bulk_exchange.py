@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from contracts.bulk.declarations import read_bulk
-from contracts.exchange.bulk_exchange import bulk_exchanges
+from contracts.bulk.model import Outcomes
+from contracts.exchange.bulk_exchange import bulk_exchanges, read_outcomes
 from contracts.exchange.bulk_request import read_bulk_request
-from contracts.exchange.locations import find, find_all, holds, parse_request
+from contracts.exchange.locations import find, find_all, holds, json_of, parse_request
 from contracts.exchange.outcomes import entries_of
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
 from contracts.openapi.loading import load
@@ -221,6 +222,30 @@ def test_a_job_that_goes_backwards_breaks_job_moves():
     """A final state is the last one."""
     polls = [{"done": True, "metadata": {}}, {"done": False}]
     assert view_of("aip.batchCreate.lro", {"requests": [{}]}, 200, {"name": "7"}, polls=polls)[1] == ["job-moves"]
+
+
+@pytest.mark.parametrize("shape", ["array", "map", "lines", "rows"])
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/x-ndjson", b'{"line": "1"}\n'),
+        ("application/jsonl; charset=utf-8", b'\n{"line": "1"}'),
+        ("text/csv", b"line\r\n1\r\n"),
+    ],
+)
+def test_results_are_read_as_their_media_type_says(shape, media_type, body):
+    """Whatever is declared: one line alone looks like a JSON value."""
+    reply = Response(status=200, headers=Headers([("Content-Type", media_type)]), body=body, data=json_of(body))
+    assert read_outcomes(Outcomes(at="", shape=shape), reply) == [{"line": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"), [("lines", b'{"line": "1"}'), ("rows", b"line\n1"), ("array", b'[{"line": "1"}]')]
+)
+def test_results_of_another_media_type_are_read_as_declared(shape, body):
+    """Plain text, say."""
+    reply = Response(status=200, headers=Headers([("Content-Type", "text/plain")]), body=body, data=json_of(body))
+    assert read_outcomes(Outcomes(at="", shape=shape), reply) == [{"line": "1"}]
 
 
 def test_a_handle_may_be_an_address():
