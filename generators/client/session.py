@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import count
 from random import Random
 from time import monotonic
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -147,7 +148,7 @@ class Session:
         self.last_operation = ""
         self.identity: ClientIdentity | None = None
         self._is_over, self._guard, self._observer = is_over, guard, observer
-        self._trials = 0
+        self._trials, self._serial = 0, count()
         self._settling = settling_times(contract)
         self._changed_at: datetime | None = None
 
@@ -325,7 +326,8 @@ class Session:
         """Return the fresh names of a new trial."""
         self._trials += 1
         number = FIRST_NUMBER + int(self.name_prefix, 36) * 10**8 + self._trials * 10**4
-        return Names(prefix=f"B{self.name_prefix}{self._trials}n", number=number)
+        run = f"B{self.name_prefix}"
+        return Names(prefix=f"{run}{self._trials}n", number=number, run=run, serial=self._serial)
 
     def rng(self, *parts: object) -> Random:
         """Return a random source that depends on the seed and on `parts` alone."""

@@ -6,7 +6,7 @@ Begin with `KnownRecords` and `RecordContext`.
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count
 from random import Random
 from re import sub
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -22,6 +22,9 @@ MAX_KEY_DRAWS: Final = 200
 MAX_NUMBER_DRAWS: Final = 10
 DRAWN_BELOW: Final = (2**53, 2**31, 2**23, 2 * 10**5)  # bounds of drawn numbers, each at least half of it
 FIRST_DRAWN: Final = 10**5  # numbers from here on are found in texts; smaller ones may stand for something else there
+DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+WIDTHS: Final = (12, 10, 9, 8, 7, 6, 5, 4)  # of short values, in digits
+FEW_DIGITS: Final = 4  # drawn values with fewer are often the same
 FIRST_NUMBER: Final = 7 * 10**14  # fresh numbers start here: unlikely to be in use, and exact as IEEE 754 doubles
 
 
@@ -30,11 +33,15 @@ class Names:
     """Fresh names of one trial; `text(slot)` begins with a prefix that no other trial has.
 
     `slots_by_value` maps every value that was handed out to its slot, `parents` each member with the key of a record
-    that was made for it to refer to.
+    that was made for it to refer to. Values that have no room for a name are counted: by `serial`, behind what the
+    names of all trials begin with, `run`. `is_scarce` says that some had no room for that either.
     """
 
     prefix: str
     number: int
+    run: str = ""
+    serial: Iterator[int] = field(default_factory=count)
+    is_scarce: bool = False
     slots_by_value: dict[Any, str] = field(default_factory=dict)
     parents: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -43,16 +50,27 @@ class Names:
         return f"{self.prefix}{slot}"
 
     def fresh_value(self, schema: Schema | None, slot: str) -> Any:
-        """Return a new valid value for a schema: a name, a number, an address with the name in it, or a drawn one.
+        """Return a new valid value for a schema: a name, a number, an address with it, a short or a drawn one.
 
         What is drawn depends on the trial's prefix, so that no other trial has it. Raises NotApplicableError.
         """
         number, name = self.number + len(self.slots_by_value), self.text(slot)
-        for value in chain((name, number, str(number)), _addresses(name)):
+        for value in chain((name, number, str(number)), _addresses(name), self._short_values()):
             if value not in self.slots_by_value and (schema is None or schema.is_valid(value)):
                 return self.register(value, slot)
         own = Random(f"{name}/{number}")
-        return self.register(_draw_key(schema, self.slots_by_value, own), slot)
+        drawn = _draw_key(schema, self.slots_by_value, own)
+        self.is_scarce = self.is_scarce or len(str(drawn)) < FEW_DIGITS
+        return self.register(drawn, slot)
+
+    def _short_values(self) -> Iterator[Any]:
+        """Yield values of few characters, which are counted through all trials."""
+        n = next(self.serial)
+        yield f"{self.run}{_written(n, 36, 4)}"
+        start = Random(self.run or self.prefix).getrandbits(64) + n
+        for width in WIDTHS:
+            yield from (_written(start, 36, width), _written(start, 36, width).upper(), _written(start, 10, width))
+            yield 10 ** (width - 1) + start % (9 * 10 ** (width - 1))
 
     def register(self, value: Any, slot: object) -> Any:
         """Record a value under a slot and return it."""
@@ -86,8 +104,13 @@ class Names:
         if text in self.slots_by_value:
             return f"~{self.slots_by_value[text]}"
         for value, slot in self.slots_by_value.items():
-            if isinstance(value, int) and value >= FIRST_DRAWN and str(value) in text:
-                text = sub(rf"(?<![1-9]){value}(?!\d)", f"~{slot}", text)
+            word = str(value)
+            if word not in text:
+                continue
+            if isinstance(value, int):
+                text = sub(rf"(?<![1-9]){word}(?!\d)", f"~{slot}", text) if value >= FIRST_DRAWN else text
+            elif self.prefix not in word and len(word) >= FEW_DIGITS:
+                text = text.replace(word, f"~{slot}")
         return text.replace(self.prefix, "~")
 
 
@@ -101,6 +124,11 @@ class Marker(NamedTuple):
     def text(self) -> str:
         """The value as keys are written."""
         return key_text(self.value)
+
+
+def _written(number: int, base: int, width: int) -> str:
+    """Return the last digits of a number, so many of them."""
+    return "".join(DIGITS[number // base**place % base] for place in reversed(range(width)))
 
 
 def _addresses(name: str) -> Iterator[str]:

@@ -137,6 +137,8 @@ def _judge_ends(context: SiteContext, size: int) -> Iterator[Finding]:
 
 def _judge_size(context: SiteContext, case: ItemCase, size: int) -> Iterator[Finding]:
     trial = _marked(prepare_trial(context, [case] * size, alike=True))
+    if trial.names.is_scarce:
+        raise NotApplicableError(f"there are not {size} new values of what is unique that are certainly unused")
     done = perform(trial, SendOptions(unit=context.unit))
     if done.refused or not done.slots("done"):
         raise NotApplicableError(f"a request of {size} valid items was not carried out ({done.status})")
