@@ -22,9 +22,9 @@ from generators.check.laws.keys import identity, text_keys
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.lookups import lookup
-from generators.check.laws.metamorphic import async_is_sync, isolated, permuted, singular, split
+from generators.check.laws.metamorphic import async_is_sync, permuted, singular, split
 from generators.check.laws.ordering import grouped
-from generators.check.laws.references import broken_reference
+from generators.check.laws.references import broken_reference, isolated_until_stopped
 from generators.check.laws.stored_state import atomic, effect, reuse, stale_version
 from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import job_laws, reference_model, response_laws
@@ -137,9 +137,9 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="isolated",
-        says="Removing the failed items changes nothing for the others.",
-        exempt_reason=_unless("its items succeed or fail as a unit, or stop at a failure", _items_are_independent),
-        experiment=isolated,
+        says="Removing the failed items changes nothing for the others, until as many failed as stop a request.",
+        exempt_reason=_unless("its items succeed or fail as a unit", lambda bulk: "item" in units_of(bulk)),
+        experiment=isolated_until_stopped,
     ),
     Law(
         name="singular",

@@ -157,6 +157,8 @@ def require_outcomes(done: TrialResult) -> TrialResult:
 
 def isolated(context: SiteContext) -> Iterator[Finding]:
     """Send mixed cases, then the same without the failed items: the others must have the same results."""
+    if stops_at_failure(context.bulk):
+        raise NotApplicableError("its items stop at a failure")
     cases = mixed_cases(context)
     first = perform(prepare_trial(context, cases), SendOptions(unit="item"))
     if first.refused:

@@ -1,13 +1,17 @@
-"""The law on items that depend on one another: `broken-reference`. Begin with `broken_reference`."""
+"""The laws on items that depend on others: `broken-reference`, and `isolated`, until failures stop a request.
+
+Begin with `broken_reference` and `isolated_until_stopped`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.references import reference_text
 from contracts.schemas.equality import key_text
-from contracts.syntax.text import short
-from generators.check.laws.metamorphic import invalid_cases, run_each, valid_cases
+from contracts.syntax.text import counted, short
+from generators.check.laws.metamorphic import invalid_cases, isolated, run_each, valid_cases
 from generators.check.trial_setup import ItemCase, prepare_trial
 from generators.check.trials import (
     TrialResult,
@@ -21,8 +25,11 @@ from generators.check.trials import (
 from generators.client.sites import SiteContext, experiment_site, experiment_sites
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
+from generators.requests.calls import body_schema
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of
+from generators.requests.options import actions_of, place_schema
+
+STOPS: Final = ((1, 1), (2, 2), (1, 2), (2, 0))  # failures, and the number that stops a request
 
 
 def broken_reference(context: SiteContext) -> Iterator[Finding]:
@@ -94,3 +101,46 @@ def _refer(context: SiteContext, member: str, resource: str) -> Iterator[Finding
     if after.present and (got in (None, text) or (made.present and key_text(got) != key_text(made.key))):
         says = f"'{member}' refers to the record that the item before it makes, and is {short(got)}"
         yield trial_finding("broken-reference", "not the key of what is referred to", says, done, made, after)
+
+
+def isolated_until_stopped(context: SiteContext) -> Iterator[Finding]:
+    """Leave failed items out; let as many fail as stop a request, one less, and any number where that is allowed."""
+    yield from run_each((isolated, _stopping), lambda part: part(context))
+
+
+def _stopping(context: SiteContext) -> Iterator[Finding]:
+    declared = context.bulk.unit.stop_after
+    if not declared or "=" in str(declared) or context.bulk.order.run != "listed":
+        raise NotApplicableError("no number of failures stops it")
+    if isinstance(declared, int):
+        tried: list[tuple[int, int, SendOptions]] = [
+            (n, declared, SendOptions(unit="item")) for n in {declared - 1, declared}
+        ]
+    else:
+        schema = place_schema(context.operation, body_schema(context.operation), declared)
+        tried = [
+            (failures, limit, SendOptions(unit="item", more={declared: limit}))
+            for failures, limit in STOPS
+            if schema is None or schema.is_valid(limit)
+        ]
+    yield from run_each(tried, lambda one: _stop(context, *one))
+
+
+def _stop(context: SiteContext, failures: int, limit: int, options: SendOptions) -> Iterator[Finding]:
+    """Send a valid item behind so many failures: it is not run where these are as many as the limit, and else it is."""
+    right, wrong = valid_cases(context, 1)[0], invalid_cases(context)[0]
+    trial = prepare_trial(context, [right, *[wrong] * failures, right])
+    last = failures + 1
+    before = snapshots_before(trial, [last])[last]
+    done = perform(trial, options)
+    if done.result(0) != "done" or done.slots("failed")[:failures] != list(range(1, last)):
+        raise NotApplicableError("an item before that should fail did not, or one that should not did")
+    after, stops = stored_records(done, slots=[last])[last], 0 < limit <= failures
+    if stops and (done.result(last) == "done" or before.differs(after, trial.names)):
+        says = f"an item is run behind {counted(failures, 'failure')}, after which the request stops"
+        yield trial_finding("isolated", "run behind a stop", says, done, after)
+    if not stops and done.result(last) not in {"done", "untold"}:
+        says = (
+            f"an item is not run behind {counted(failures, 'failure')}, where {limit or 'none'} would stop the request"
+        )
+        yield trial_finding("isolated", "stopped too early", says, done)

@@ -22,6 +22,7 @@ from generators.requests.batch import Composer
 from generators.requests.known_records import KnownRecords
 from generators.requests.profiles import PROFILES
 from mockserver.apis.sources import find_sources
+from mockserver.bulk import guards
 from mockserver.bulk.dependent_items import Progress
 
 FOLDER = Path(__file__).parents[2] / "cases" / "contract_only"
@@ -152,6 +153,17 @@ def test_the_laws_are_tested_on_items_that_are_http_requests():
     """Isolation, references and equality with single requests."""
     only = ["isolated", "broken-reference", "singular", "effect", "bulk"]
     assert findings(FOLDER / "people.yaml", only=only) == []
+
+
+@pytest.mark.parametrize(("document", "operation"), [("people", "bulk"), ("shop", "orderUntilBroken")])
+def test_what_stands_behind_a_stop_is_not_run(document, operation, monkeypatch):
+    """As many failures stop a request as it says itself, or as is declared; not one less, and not one more."""
+    file = FOLDER / f"{document}.yaml"
+    assert findings(file, only=["isolated", operation]) == []
+    for limit, says in ((0, "is run behind"), (1, "is not run behind")):
+        monkeypatch.setattr(guards, "stop_limit", lambda *_, limit=limit: limit)
+        found = findings(file, only=["isolated", operation])
+        assert [one for one in found if says in one] or (document, limit) == ("shop", 1), found
 
 
 @pytest.mark.parametrize("document", ["orders", "people", "scim"])
