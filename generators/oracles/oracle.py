@@ -293,6 +293,7 @@ class Oracle:
         if done and not wrong and status != ACCEPTED:
             key = self._written_key(effect, exchange)
             apply_effect(self.state_model, effect, key=key, by=exchange.operation or "", at=exchange)
+            yield from self.read_oracle.judge_answer(effect, exchange)
         elif failed and not wrong:
             forbid_names(self.state_model, effect, exchange)
         elif wrong or status >= SERVER_FAULT or status == ACCEPTED or (not failed and status not in UNRELATED_REFUSALS):

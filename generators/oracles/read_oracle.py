@@ -76,6 +76,17 @@ class ReadOracle:
         body = exchange.response.data if status in SUCCESS_STATUS else ABSENT
         yield from self._judge_record(effect.where, effect.resource, effect.key, body, exchange)
 
+    def judge_answer(self, effect: IntendedEffect, exchange: Exchange) -> Iterator[Finding]:
+        """Note the members that the answer to a change shows as they were written: reads must show them so, too."""
+        entry = self._state_model.find(effect.where, effect.key)
+        shown = self._reader(effect.resource).members(exchange.response.data)
+        if entry is None or not entry.present:
+            return
+        for name in effect.members or ():
+            wanted = entry.members.get(name, ABSENT)
+            if name in shown and wanted is not ABSENT and effect.record_type.reads_as(name, wanted, shown[name]):
+                yield from self._compare_member(entry, name, wanted, shown[name], exchange)
+
     def judge_list(self, effect: IntendedEffect, exchange: Exchange) -> Iterator[Finding]:
         """Yield records of a full list that are missing, unexpected or different, and store what was read."""
         bodies = exchange.response.data

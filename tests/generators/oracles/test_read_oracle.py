@@ -110,6 +110,24 @@ def test_what_a_read_may_show(known, shown, shapes):
     assert reads(model, (known.where.resource, known.key, shown)) == shapes
 
 
+@pytest.mark.parametrize(
+    ("answer", "shapes"),
+    [
+        ({"id": 7, **EMMA}, ["member keeps its old value at /year"]),
+        ({"id": 7, **EMMA, "year": 1814}, []),
+        ({"id": 7, "year": 1815, "title": "E"}, ["member keeps its old value at /year"]),
+        ({"id": 7}, []),
+        (None, []),
+    ],
+)
+def test_what_the_answer_to_a_change_shows_is_read(answer, shapes):
+    """A change that is shown and not stored is told at once; one that is not shown may be none for ever."""
+    model = state(book(members=EMMA, before={"year": PreviousValues((1814,), "put")}))
+    oracle = ReadOracle(model, TYPES)
+    assert list(oracle.judge_answer(effect("books", "update", 7, {"year": 1815}), exchange(9, 200, answer))) == []
+    assert reads(model, ("books", 7, {"id": 7, **EMMA, "year": 1814}), oracle=oracle) == shapes
+
+
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
 def test_a_refused_read_says_nothing(status):
     """Only a success and a 404 or 410 tell whether a record is there."""
