@@ -1,6 +1,7 @@
 """The laws on documents without any Python, as the sandbox serves them: no false alarm."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +45,23 @@ class Bodies(InProcess):
     def send(self, call):
         self.bodies = (*self.bodies, json_of(call.body))
         return super().send(call)
+
+
+class Unconditional(InProcess):
+    """A sandbox that takes any entity tag for that of the record."""
+
+    def send(self, call):
+        is_named = "If-Match" in call.headers
+        return super().send(replace(call, headers=call.headers.with_(("If-Match", "*"))) if is_named else call)
+
+
+def test_a_write_for_a_false_entity_tag_is_refused():
+    """One that the record had, and one that it never had."""
+    api = find_sources((str(Path(__file__).parent / "data" / "notes.yaml"),))[0].load()
+    for client, wanted in ((InProcess(api), []), (Unconditional(api), ["delete", "update"])):
+        events = run_checks(api.contract, client, name_prefix="00001", only=["writes"])
+        shapes = sorted(event.finding.shape for event in events if isinstance(event, FindingFound))
+        assert shapes == [f"single {action} for a false entity tag" for action in wanted]
 
 
 @pytest.mark.slow

@@ -12,11 +12,13 @@ from random import Random
 from typing import Final, TypeAlias
 
 from contracts.exchange.bulk_request import names_target
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.preconditions import IF_MATCH, precondition_value
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from generators.check.laws.calls.body_members import declares_refusal
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
-from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
+from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members, read_record
 from generators.check.specimens import send_and_follow
 from generators.client.environments import Environment
 from generators.client.session import Session
@@ -29,7 +31,7 @@ from generators.client.sites import (
 )
 from generators.data.mutation import invalid_variants
 from generators.oracles import response_laws
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
 from generators.oracles.oracle import Oracle
 from generators.requests.calls import body_schema
 from generators.requests.envelope import SendOptions, unsupported_reason
@@ -42,6 +44,8 @@ from generators.requests.single import Members, RecordSite, write_request
 LAW: Final = "writes"
 CREATING: Final = ("upsert", "replace")  # that delete a record, too, where the member that marks it so is set
 MAX_SITES: Final = 5
+FALSE_CONDITION: Final = "412"
+NEVER: Final = 987_654  # a version that no record here comes to
 Part: TypeAlias = Callable[[Session, RecordSite, str], None]
 
 
@@ -70,6 +74,43 @@ def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     parts = (_deleted, *(others if action != "delete" else ()))
     trials = [partial(part, session, site, action) for site in sites[:MAX_SITES] for part in parts]
     yield from run_each(trials, partial(_judged, session))
+    if action in {*CREATING, "update", "delete"} and takes_conditions(operation):
+        yield from run_each([one for one in sites if one.resource.version], partial(_conditional, session, action))
+
+
+def takes_conditions(operation: Operation) -> bool:
+    """Say whether an operation declares that it compares entity tags, and refuses what is for another one."""
+    named = {one.name.lower() for one in operation.parameters if one.where == "header" and not one.is_ignored}
+    return IF_MATCH.lower() in named and FALSE_CONDITION in operation.responses
+
+
+def _conditional(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:
+    """Write for an entity tag that a record had before, and for one that it never had: nothing is done."""
+    operation, names = site.operations[action], session.names()
+    known = _created(session, site, names, "c")
+    old = read_record(session, site, known.key)
+    change, context = ("update" if "update" in site.operations else action), record_context_of(names, session.rng(LAW))
+    if action != "delete" or change != action:
+        changed = record_factory_of(session, site.resource).fresh_change(context, "c0")
+        session.send(_request(site, change, changed, known, old.known_version))
+    new = read_record(session, site, known.key)
+    tags = {_tag(operation, one) for one in (old, replace(new, exchange=None, version=NEVER))} - {_tag(operation, new)}
+    for n, tag in enumerate(sorted(tags), 1):
+        member = record_factory_of(session, site.resource).fresh_change(context, f"c{n}") if action != "delete" else {}
+        call = _request(site, action, member, known, new.known_version)
+        exchange = session.send(replace(call, headers=call.headers.without(IF_MATCH).with_((IF_MATCH, tag))))
+        after = read_record(session, site, known.key)
+        if exchange.response.status in SUCCESS_STATUS or new.differs(after, names):
+            says = f"a single {action} for {tag} is done, and that is not the entity tag of the record"
+            found = [one for one in (exchange, after.exchange) if one is not None]
+            yield new_finding(LAW, operation.id, f"single {action} for a false entity tag", says, found)
+            return
+
+
+def _tag(operation: Operation, read: Snapshot) -> str:
+    """Return the entity tag with which a record was read, by default its version."""
+    shown = read.exchange.response.headers.get("ETag") if read.exchange is not None else None
+    return shown or precondition_value(operation, IF_MATCH, read.known_version)
 
 
 def _judged(session: Session, trial: Callable[[], None]) -> Iterator[Finding]:
