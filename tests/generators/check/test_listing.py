@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from in_process import InProcess
 
-from contracts.messages import Headers
+from contracts.messages import Headers, Request
+from generators.check.laws.lists.selecting import columns_of
 from generators.check.run import FindingFound, run_checks
 from generators.client.session import Budget
+from generators.requests.record_factory import RecordFactory
 from mockserver.apis.sources import find_sources
 
 HEADERS = Headers([("Content-Type", "application/json")])
@@ -258,3 +260,30 @@ def test_what_the_schemas_of_parameters_exclude_is_not_asked(tmp_path):
     assert findings(client, "filter") == []
     assert {value for name, value in client.queries if name == "sort"} <= {*orders.strip("[]").split(", ")}
     assert {value for name, value in client.queries if name == "lent"} == {"true", "false"}
+
+
+def not_binds_last(text):
+    """Write a filter as one reads it for whom `not` binds more loosely than `and`."""
+    before, word, after = text.partition("not ")
+    return f"{before}{word}({after})" if word and " and " in after and "(" not in text else text
+
+
+@pytest.mark.parametrize("count", [0, 60])
+def test_what_binds_more_closely_is_found_in_long_lists_too(count):
+    """Where a page has no room for the records of the law, filters select among those alone."""
+    server = Faulty("/books", rewritten(not_binds_last))
+    for n in range(count):
+        book = json.dumps({"isbn": f"A{n:03}"}).encode()
+        server.send(Request(method="PUT", path=f"/books/A{n:03}", headers=HEADERS, body=book))
+    assert "and of not selects others" in {one.shape for one in findings(server, "filter")}
+
+
+@pytest.mark.parametrize(("rule", "text"), [("trim", "title"), ("uppercase", None)])
+def test_filters_are_tried_on_what_is_normalised_too(rule, text):
+    """Records are told by a text that is stored as it is sent; other members are judged as they are read."""
+    books = API.contract.resources["books"]
+    normalised = replace(
+        books, normalize={**dict.fromkeys(("title", "genre", "note"), (rule,)), "price": ({"round": 3},)}
+    )
+    found = columns_of(RecordFactory(API.contract, normalised, fallback=None, target_schema=None))
+    assert (found.number, found.text, found.empty) == ("price", text, "note")

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from contracts.bulk.lists import ListRules
+from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.filters import EQUALITY, Comparison, Filter, Joined, holds, is_writable, write_filter
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import listed_records
@@ -76,15 +77,19 @@ def selecting(context: SiteContext) -> Iterator[Finding]:
     rules = site.rules
     prefix, rows = _created(session, site, columns)
     trial = _Selections(context, site, rules, rows)
-    yield from trial.judge_filters(_filters(rules, columns, prefix))
+    own = _own_filter(rules, columns, prefix)
+    yield from trial.judge_filters(_filters(rules, columns, prefix), own if trial.is_long() else None)
     yield from trial.judge_parameters()
     if rules.sort is not None:
-        yield from trial.judge_orders(_orders(rules, columns), _own_filter(rules, columns, prefix))
+        yield from trial.judge_orders(_orders(rules, columns), own)
 
 
 def columns_of(factory: RecordFactory) -> FilterMembers:
-    """Return the members of a resource that filters are tried on, each of another kind as far as there are some."""
-    free = [name for name in factory.free if "format" not in factory.members[name].raw]
+    """Return the members of a resource that filters are tried on, each of another kind as far as there are some.
+
+    Normalised ones come last: lists are judged by what is read. Texts by which records are found stay as they are.
+    """
+    free = [name for name in (*factory.free, *_normalised(factory)) if "format" not in factory.members[name].raw]
 
     def first(sample: object, *taken: str | None) -> str | None:
         fitting = (name for name in free if name not in taken and factory.members[name].is_valid(sample))
@@ -94,10 +99,25 @@ def columns_of(factory: RecordFactory) -> FilterMembers:
     number, numbers = next(options, (None, NUMBERS))
     truth = first(True, number)  # noqa: FBT003 - a sample
     nullable = [name for name in free if name not in (number, truth) and factory.members[name].is_valid(None)]
-    text = next((name for name in free if name not in (number, truth) and _takes(factory.members[name])), None)
+    text = next((name for name in free if name not in (number, truth) and _keeps(factory, name)), None)
     empty = next((name for name in nullable if name != text and _takes(factory.members[name])), None)
     group = first(GROUPS[0], number, truth, text, empty)
     return FilterMembers(text=text, group=group, number=number, truth=truth, empty=empty, numbers=numbers)
+
+
+def _normalised(factory: RecordFactory) -> list[str]:
+    """Return the members that would be free if they were not normalised."""
+    resource = factory.resource
+    if resource is None:
+        return []
+    bound = {resource.key, resource.version, resource.tombstone, *resource.references, *factory.unique}
+    return [name for name in factory.members if name in resource.normalize and name not in bound]
+
+
+def _keeps(factory: RecordFactory, name: str) -> bool:
+    """Say whether a member takes all texts, and stores them as they are."""
+    rules = factory.resource.normalize if factory.resource is not None else {}
+    return _takes(factory.members[name]) and all({*stored_forms(rules, name, text)} == {text} for text in TEXTS)
 
 
 def _takes(schema: Schema) -> bool:
@@ -187,6 +207,7 @@ def _joined(columns: FilterMembers, prefix: str) -> Iterator[Joined]:
         yield Joined("and", (one, other))
         yield Joined("or", (one, other))
         yield Joined("and", (one, Joined("not", (other,))))
+        yield Joined("and", (Joined("not", (one,)), other))
     for one, other, third in zip(some, some[1:], some[2:], strict=False):
         yield Joined("and", (one, other, third))
         yield Joined("or", (one, Joined("and", (other, third))))
@@ -240,15 +261,21 @@ class _Selections:
     def __init__(self, context: SiteContext, site: RecordSite, rules: ListRules, rows: Sequence[ReadRow]) -> None:
         self._context, self._site, self._rules, self._rows = context, site, rules, rows
 
-    def judge_filters(self, filters: Iterator[Filter]) -> Iterator[Finding]:
-        """Yield filters that are refused, and records that they select wrongly."""
+    def is_long(self) -> bool:
+        """Say whether a page of the list has no room for the records that were created."""
+        _, shown = self._send({})
+        return not {row.key for row in self._rows}.issubset(shown or ())
+
+    def judge_filters(self, filters: Iterator[Filter], own: Filter | None) -> Iterator[Finding]:
+        """Yield filters that are refused, and records that they select wrongly, among its `own` in a long list."""
         language = self._rules.filter
         for one in filters if language is not None else ():
             assert language is not None  # noqa: S101 - asked before
-            text = write_filter(language, one)
+            among = one if own is None else _among(own, one)
+            text = write_filter(language, sent := among if is_writable(language, among) else one)
             kind = one.operator if isinstance(one, Comparison) else _shape(one)
             judge = certain if language.null is None else holds
-            wanted = {row.key: judge(one, row.members) for row in self._rows}
+            wanted = {row.key: judge(sent, row.members) for row in self._rows}
             yield from self._judge({language.at: text}, wanted, f"the filter {short(text)}", kind)
 
     def judge_parameters(self) -> Iterator[Finding]:
@@ -350,6 +377,11 @@ def left_out(site: RecordSite, keys: Sequence[str], shown: Sequence[str]) -> str
     size = page_size(site.page) or site.page.unasked
     has_room = size is not None and len(shown) < size
     return next((key for key in keys if key not in shown), None) if has_room else None
+
+
+def _among(own: Filter, one: Filter) -> Filter:
+    """Return a filter of the records that another one selects too."""
+    return Joined("and", (own, *(one.parts if isinstance(one, Joined) and one.word == "and" else (one,))))
 
 
 def _shape(one: Joined) -> str:
