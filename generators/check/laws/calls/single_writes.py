@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.preconditions import IF_MATCH, precondition_value
+from contracts.exchange.preconditions import IF_MATCH, IF_NONE_MATCH, precondition_value
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from generators.check.laws.calls.body_members import declares_refusal
@@ -42,6 +42,7 @@ from generators.requests.record_factory import RecordFactory
 from generators.requests.single import Members, RecordSite, write_request
 
 LAW: Final = "writes"
+OTHER_VERSION: Final = 10**6  # of no record
 CREATING: Final = ("upsert", "replace")  # that delete a record, too, where the member that marks it so is set
 MAX_SITES: Final = 5
 FALSE_CONDITION: Final = "412"
@@ -75,7 +76,8 @@ def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     trials = [partial(part, session, site, action) for site in sites[:MAX_SITES] for part in parts]
     yield from run_each(trials, partial(_judged, session))
     if action in {*CREATING, "update", "delete"} and takes_conditions(operation):
-        yield from run_each([one for one in sites if one.resource.version], partial(_conditional, session, action))
+        yield from run_each([one for one in sites if one.resource.version], partial(_for_false_tags, session, action))
+    yield from run_each(sites[:MAX_SITES], partial(_under_false_conditions, session, action))
 
 
 def takes_conditions(operation: Operation) -> bool:
@@ -84,7 +86,7 @@ def takes_conditions(operation: Operation) -> bool:
     return IF_MATCH.lower() in named and FALSE_CONDITION in operation.responses
 
 
-def _conditional(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:
+def _for_false_tags(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:
     """Write for an entity tag that a record had before, and for one that it never had: nothing is done."""
     operation, names = site.operations[action], session.names()
     known = _created(session, site, names, "c")
@@ -111,6 +113,40 @@ def _tag(operation: Operation, read: Snapshot) -> str:
     """Return the entity tag with which a record was read, by default its version."""
     shown = read.exchange.response.headers.get("ETag") if read.exchange is not None else None
     return shown or precondition_value(operation, IF_MATCH, read.known_version)
+
+
+def _under_false_conditions(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:
+    """Write under conditions that are false (RFC 9110, 13.1.1 and 13.1.2), where they and 412 are declared."""
+    operation, names = site.operations[action], session.names()
+    fields = {one.name.lower(): one.schema for one in operation.parameters if one.where == "header"}
+    if FALSE_CONDITION not in operation.responses:
+        return
+    for (name, value), what, request in _conditional(session, site, action, names):
+        schema = fields.get(name.lower())
+        if name.lower() in fields and (schema is None or schema.is_valid(value)):
+            exchange = session.probe(replace(request, headers=request.headers.with_((name, value))))
+            if exchange.response.status in SUCCESS_STATUS:
+                says = f"a write to {what} with {name}: {value} is answered with {exchange.response.status}"
+                yield new_finding(LAW, operation.id, f"false {name} of {what} is taken", says, [exchange])
+
+
+def _conditional(
+    session: Session, site: RecordSite, action: str, names: Names
+) -> Iterator[tuple[tuple[str, str], str, Request]]:
+    """Yield conditions, the record of which they are false, and a write to it."""
+    operation = site.operations[action]
+    other = (IF_MATCH, precondition_value(operation, IF_MATCH, OTHER_VERSION))
+    known = _created(session, site, names, "c")
+    changed = record_factory_of(session, site.resource).fresh_change(
+        record_context_of(names, session.rng(LAW, "conditions")), "cc"
+    )
+    for condition in (other, (IF_NONE_MATCH, "*")):
+        yield condition, "a record that is there", _request(site, action, changed, known, None)
+    for n, condition in enumerate(
+        (other, (IF_MATCH, "*")) if action in CREATING and not site.resource.assigned else ()
+    ):
+        new = new_record_members(session, site, names, f"cn{n}", session.rng(LAW, site.resource.name))
+        yield condition, "no record", write_request(site, action, new, key=new[site.resource.key]).request()
 
 
 def _judged(session: Session, trial: Callable[[], None]) -> Iterator[Finding]:

@@ -1,0 +1,62 @@
+"""Writes under conditions that are false: who does what was asked all the same is found, who is right is not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from in_process import InProcess
+
+from contracts.messages import Request
+from generators.check.run import FindingFound, run_checks
+from generators.client.session import Budget
+from mockserver.apis.sources import find_sources
+
+FILE = Path(__file__).parents[2] / "cases" / "contract_only" / "pages.yaml"
+PLACE = "{name: number, in: path, required: true, schema: {type: string}}"
+FIELDS = ", ".join(f"{{name: {name}, in: header, schema: {{type: string}}}}" for name in ("If-Match", "If-None-Match"))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    """Return an API whose single calls declare both conditions, and make records."""
+    file = tmp_path_factory.mktemp("pages") / "pages.yaml"
+    text = FILE.read_text().replace(f"[{PLACE}]", f"[{PLACE}, {FIELDS}]", 1)
+    file.write_text(text.replace("key: number, assigned: true", "key: number"))
+    return find_sources((str(file),))[0].load()
+
+
+class Blind(InProcess):
+    """A sandbox that does not see a header field, of any record or of those that are not there."""
+
+    def __init__(self, api, field="", *, absent_only=False):
+        super().__init__(api)
+        self.field, self.absent_only = field, absent_only
+
+    def send(self, call):
+        is_there = self.absent_only and super().send(Request(method="GET", path=call.path)).status == 200
+        if self.field and not is_there:
+            call = replace(call, headers=call.headers.without(self.field))
+        return super().send(call)
+
+
+def shapes(server):
+    events = run_checks(server.api.contract, server, budget=Budget(seconds=1000), only=("writes",))
+    return {event.finding.shape for event in events if isinstance(event, FindingFound)}
+
+
+def test_a_right_server_gives_no_finding(api):
+    """False conditions are refused, with any status."""
+    assert shapes(Blind(api)) == set()
+
+
+@pytest.mark.parametrize(
+    ("field", "absent_only", "shape"),
+    [
+        ("If-Match", False, "false If-Match of a record that is there is taken"),
+        ("If-Match", True, "false If-Match of no record is taken"),
+        ("If-None-Match", False, "false If-None-Match of a record that is there is taken"),
+    ],
+)
+def test_a_condition_that_is_not_looked_at_is_found(api, field, absent_only, shape):
+    """A record that is there has another version, or is there at all; one that is not has none."""
+    assert shape in shapes(Blind(api, field, absent_only=absent_only))
