@@ -17,7 +17,14 @@ from generators.check.trial_setup import ItemCase, Trial, possible_cases, prepar
 from generators.check.trials import snapshots, trial_request
 from generators.client.polling import follow
 from generators.client.session import Session
-from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
+from generators.client.sites import (
+    NO_SITE,
+    SiteContext,
+    experiment_site,
+    experiment_sites,
+    record_context_of,
+    record_factory_of,
+)
 from generators.errors import NotApplicableError
 from generators.requests.calls import valid_request
 from generators.requests.envelope import SendOptions, unsupported_reason
@@ -103,7 +110,7 @@ def _bulk_specimens(session: Session, operation: Operation) -> Iterator[Specimen
             continue
         session.cache[name] = (context, case)
         yield made
-    raise NotApplicableError(reason or "no resource was found to test it on")
+    raise NotApplicableError(reason or NO_SITE)
 
 
 def item_kinds(session: Session, operation: Operation) -> list[tuple[SiteContext, ItemCase]]:
@@ -142,7 +149,7 @@ def _single(session: Session, operation: Operation) -> Iterator[Specimen]:
     record = operation.record
     if record is None:
         raise NotApplicableError("it acts on no records")
-    reason = "no resource was found to test it on"
+    reason = NO_SITE
     for name in session.contract.resources:
         site, action = experiment_site(session, name), record.action.constant or ""
         if site is not None and site.operations.get(action) is operation:

@@ -32,6 +32,7 @@ from generators.requests.single import Members, RecordSite, item_resources, reco
 
 MAX_PROBED_SITES: Final = 24
 LONG_KEY: Final = "bulkId:0123456789-0123456789-0123456789"  # as long as a reference, or the key of a record
+NO_SITE: Final = "no single calls were found that make and read the records that it is about"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

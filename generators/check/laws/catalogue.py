@@ -33,6 +33,11 @@ from generators.requests.options import actions_of, stops_at_failure, units_of
 from generators.schemathesis_engine import coverage
 
 
+def _first_of(*reasons: Callable[[Operation], str | None]) -> Callable[[Operation], str | None]:
+    """Return a function that returns the first of several reasons that holds for an operation."""
+    return lambda operation: next(filter(None, (reason(operation) for reason in reasons)), None)
+
+
 def _unless(reason: str, holds: Callable[[Bulk], object]) -> Callable[[Operation], str | None]:
     """Return a function that returns `reason` for operations whose declaration does not hold, else None."""
 
@@ -295,9 +300,11 @@ LAWS: Final[tuple[Law, ...]] = (
     Law(
         name="reuse",
         says="The unique values of a new record that failed, or was undone, are free: a valid one may have them.",
-        exempt_reason=_unless(
-            "it creates no records, or its requests have idempotency keys",
-            lambda bulk: "create" in actions_of(bulk) and bulk.guard.idempotency is None,
+        exempt_reason=_first_of(
+            _unless("its items create no records", lambda bulk: "create" in actions_of(bulk)),
+            _unless(
+                "its requests have idempotency keys, which repeat failures too", lambda bulk: not bulk.guard.idempotency
+            ),
         ),
         experiment=reuse,
     ),

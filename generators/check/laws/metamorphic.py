@@ -30,7 +30,7 @@ from generators.check.trials import (
 )
 from generators.client.polling import follow
 from generators.client.session import Session
-from generators.client.sites import SiteContext, experiment_sites
+from generators.client.sites import NO_SITE, SiteContext, experiment_sites
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Experiment, Finding, shape_at
 from generators.requests.envelope import SendOptions, unsupported_reason
@@ -66,7 +66,7 @@ def run_at_site(
             reasons.append(str(error))
         else:
             return
-    raise NotApplicableError(reasons[0] if reasons else "no resource was found to test it on")
+    raise NotApplicableError(reasons[0] if reasons else NO_SITE)
 
 
 def _is_readable(operation: Operation, site: RecordSite) -> bool:

@@ -33,8 +33,9 @@ FEW: Final = 3
 
 def uniform(context: SiteContext) -> Iterator[Finding]:
     """Create many records in one request, whose records differ in names alone; then let many items fail."""
-    if any(name in context.resource.required for name in context.resource.references):
-        raise NotApplicableError(f"each {context.resource.name} needs records to refer to")
+    needed = [name for name in context.resource.references if name in context.resource.required]
+    if needed:
+        raise NotApplicableError(f"its {context.resource.name} must refer to other records ('{needed[0]}'), one each")
     action = next((one for one in ("create", "upsert") if one in actions_of(context.bulk)), None)
     if action is None:
         yield from _judge_changes(context)

@@ -1,4 +1,4 @@
-"""Writes under conditions that are false: who does what was asked all the same is found, who is right is not."""
+"""Writes under false conditions, or of what others refer to: who does what was asked all the same is found."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from in_process import InProcess
 
-from contracts.messages import Request
+from contracts.messages import ABSENT, Request
 from generators.check.run import FindingFound, run_checks
 from generators.client.session import Budget
 from mockserver.apis.sources import find_sources
@@ -42,6 +42,21 @@ class Blind(InProcess):
 def shapes(server):
     events = run_checks(server.api.contract, server, budget=Budget(seconds=1000), only=("writes",))
     return {event.finding.shape for event in events if isinstance(event, FindingFound)}
+
+
+def test_a_referred_record_that_is_deleted_is_found():
+    """A single deletion is refused for what refers to its record."""
+    shop = find_sources((str(FILE.with_name("shop.yaml")),))[0].load()
+
+    class Loose(InProcess):
+        """A sandbox that tells of every deletion as done."""
+
+        def send(self, call):
+            if call.method == "DELETE":
+                return replace(super().send(call), status=204, body=b"", data=ABSENT)
+            return super().send(call)
+
+    assert "single delete of a record that others refer to is done" in shapes(Loose(shop))
 
 
 def test_a_right_server_gives_no_finding(api):

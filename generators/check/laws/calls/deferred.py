@@ -19,7 +19,7 @@ from generators.check.laws.metamorphic import run_each
 from generators.check.specimens import Specimen, specimen_of
 from generators.client.polling import FIRST_DELAY, MAX_DELAY
 from generators.client.session import Session
-from generators.client.sites import experiment_site, record_context_of, record_factory_of
+from generators.client.sites import NO_SITE, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import check_response
@@ -239,7 +239,7 @@ def _request_on_unknown(session: Session, operation: Operation) -> Request:
             context = record_context_of(session.names(), session.rng(LAW, name))
             members = factory.fresh_change(context, "c") if action == "update" else {}
             return write_request(site, action, members, key=factory.absent_key(context), version=1).request()
-    raise NotApplicableError("no resource was found to test it on")
+    raise NotApplicableError(NO_SITE)
 
 
 def _as_job(request: Request, wish: _Wish) -> Request:

@@ -47,7 +47,7 @@ from generators.check.trials import (
 )
 from generators.client.polling import JobCall, follow, job_request, view_of
 from generators.client.session import Session
-from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
+from generators.client.sites import NO_SITE, SiteContext, experiment_site, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.calls import fill_lookup
@@ -59,7 +59,7 @@ def isolated_items(session: Session, operation: Operation) -> Iterator[Finding]:
     """Judge a bulk operation: its items name what belongs elsewhere, its jobs are asked for from elsewhere."""
     context = next((one for one, _ in item_kinds(session, operation)), None)
     if context is None:
-        raise NotApplicableError("no resource was found to test it on")
+        raise NotApplicableError(NO_SITE)
     operations = [operation, *context.site.operations.values()]
     job = operation.bulk.job if operation.bulk is not None else None
     polled = session.contract.operation(job.poll) if job is not None and job.poll else None

@@ -35,7 +35,7 @@ from generators.check.separate_places import (
     unused,
 )
 from generators.client.session import Session
-from generators.client.sites import experiment_site, record_context_of, record_factory_of
+from generators.client.sites import NO_SITE, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.known_records import Names
@@ -81,7 +81,7 @@ def _single(session: Session, operation: Operation) -> Iterator[Finding]:
     sites = [site for site in probed if site is not None and action in site.operations]
     found = [site for site in sites if site.operations[action] is operation]
     if not found:
-        raise NotApplicableError("no resource was found to test it on")
+        raise NotApplicableError(NO_SITE)
     site = min(found, key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
     places = [one for one in elsewheres(session, [operation], site, sites) if not one.is_kind]
     if action == "list":

@@ -19,7 +19,7 @@ from generators.check.laws.calls.parameters import WORD
 from generators.check.records import CreatedRecord, create_keys, create_records, new_record_members, read_record
 from generators.check.separate_places import Elsewhere, created_record, elsewheres, leaves, similar_id
 from generators.client.session import Session
-from generators.client.sites import experiment_site, record_factory_of
+from generators.client.sites import NO_SITE, experiment_site, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import declared_schema
@@ -39,7 +39,7 @@ def many_reads(session: Session, operation: Operation) -> Iterator[Finding]:
     known = [site for site in probed if site is not None and "read" in site.operations]
     sites = [one for one in known if option_for(operation, operation.reads.resource, one.resource.name) is not None]
     if not sites:
-        raise NotApplicableError("no resource was found to test it on")
+        raise NotApplicableError(NO_SITE)
     site = min(sites, key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
     reading = _Reading(session=session, operation=operation, declared=operation.reads, site=site)
     yield from reading.findings(sites)

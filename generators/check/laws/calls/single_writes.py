@@ -72,7 +72,7 @@ def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     sites = [one for one in found if one is not None and one.operations.get(action) is operation]
     sites = sorted((one for one in sites if "read" in one.operations), key=lambda one: -len(one.resource.references))
     others: tuple[Part, ...] = (_referring, _unusual, *([_wrong] if declares_refusal(operation) else []))
-    parts = (_deleted, *(others if action != "delete" else ()))
+    parts = (_deleted, *(others if action != "delete" else (_referred_to,)))
     trials = [partial(part, session, site, action) for site in sites[:MAX_SITES] for part in parts]
     yield from run_each(trials, partial(_judged, session))
     if action in {*CREATING, "update", "delete"} and takes_conditions(operation):
@@ -178,6 +178,19 @@ def _deleted(session: Session, site: RecordSite, action: str) -> None:
     if action in CREATING and not site.resource.assigned:
         key = _absent(session, site, names)
         _write(session, site, action, {}, CreatedRecord(key=key, version=None, members={site.resource.key: key}))
+
+
+def _referred_to(session: Session, site: RecordSite, action: str) -> None:
+    """Delete records to which others refer, by each member of each kind that can."""
+    names, target = session.names(), site.resource.name
+    sites = [experiment_site(session, name) for name in session.contract.resources if site.resource.restrict]
+    found = [(one, member) for one in sites if one is not None for member in one.resource.references]
+    own = [(one, member) for one, member in found if one.resource.references[member] == target]
+    for n, (one, member) in enumerate(own):
+        known = _created(session, site, names, f"r{n}")
+        members = new_record_members(session, one, names, f"rr{n}", session.rng(LAW, one.resource.name))
+        create_records(session, one, [{**members, member: known.key}], names)
+        _delete(session, site, action, known.key)
 
 
 def _ways(site: RecordSite) -> list[str]:

@@ -21,7 +21,7 @@ from generators.check.specimens import item_kinds
 from generators.check.trial_setup import ItemCase, available_cases, prepare_trial
 from generators.check.trials import perform
 from generators.client.session import Session
-from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
+from generators.client.sites import NO_SITE, SiteContext, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
@@ -42,7 +42,10 @@ def has_stamps(contract: Contract, operation: Operation) -> bool:
     """Say whether an operation changes records that may show the times of their first and last write."""
     act = operation.bulk.effect.action if operation.bulk else operation.record.action if operation.record else None
     words = {act.constant, *act.words.values()} if act is not None else set()
-    return bool(words & CHANGING) and any(one.created or one.modified for one in contract.resources.values())
+    of = operation.bulk.effect.resource if operation.bulk else operation.record.resource if operation.record else None
+    own = {of.constant, *of.words.values()} & contract.resources.keys() if of is not None else set()
+    written = [contract.resources[name] for name in own or contract.resources]
+    return bool(words & CHANGING) and any(one.created or one.modified for one in written)
 
 
 def stamps(session: Session, operation: Operation) -> Iterator[Finding]:
@@ -69,7 +72,7 @@ def _single_change(session: Session, operation: Operation) -> Iterator[Finding]:
             request = write_request(site, action, members, key=known.key, version=version).request()
             yield from _judged(session, operation, site, known.key, lambda: session.send(request))  # noqa: B023 - used at once
             return
-    raise NotApplicableError("no resource was found to test it on")
+    raise NotApplicableError(NO_SITE)
 
 
 def _bulk_change(session: Session, operation: Operation) -> Iterator[Finding]:
