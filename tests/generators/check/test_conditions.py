@@ -59,6 +59,29 @@ def test_a_referred_record_that_is_deleted_is_found():
     assert "single delete of a record that others refer to is done" in shapes(Loose(shop))
 
 
+def test_a_change_that_marks_no_record_as_deleted_is_found(tmp_path):
+    """A single update that sets the tombstone deletes, too."""
+    place = "    delete: {operationId: deleteCustomer"
+    body = "{required: true, content: {application/json: {schema: {$ref: '#/components/schemas/Customer'}}}}"
+    change = f"    patch: {{operationId: changeCustomer, requestBody: {body}, responses: *changed}}"
+    text = FILE.with_name("shop.yaml").read_text().replace(place, f"{change}\n{place}", 1)
+    text = text.replace(
+        'responses: {"200": {description: changed', 'responses: &changed {"200": {description: changed', 1
+    )
+    (tmp_path / "shop.yaml").write_text(text)
+    shop = find_sources((str(tmp_path / "shop.yaml"),))[0].load()
+
+    class Deaf(InProcess):
+        """A sandbox that leaves the mark out of changes."""
+
+        def send(self, call):
+            body = call.body.replace(b'"gone":true', b'"gone":false') if call.method == "PATCH" else call.body
+            return super().send(replace(call, body=body))
+
+    assert "record is there that must not be" in shapes(Deaf(shop))
+    assert shapes(InProcess(shop)) == set()
+
+
 def test_a_right_server_gives_no_finding(api):
     """False conditions are refused, with any status."""
     assert shapes(Blind(api)) == set()

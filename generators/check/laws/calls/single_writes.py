@@ -196,12 +196,25 @@ def _referred_to(session: Session, site: RecordSite, action: str) -> None:
 def _ways(site: RecordSite) -> list[str]:
     """Return the actions that delete a record of a site."""
     marks = [one for one in CREATING if one in site.operations] if site.resource.tombstone is not None else []
-    return [*(["delete"] if "delete" in site.operations else []), *marks[:1]]
+    marked = ["update"] if _updates_mark(site) else []
+    return [*(["delete"] if "delete" in site.operations else []), *marks[:1], *marked]
+
+
+def _updates_mark(site: RecordSite) -> bool:
+    """Say whether an update declares the member that marks a record as deleted, and may set it alone."""
+    stone, operation = site.resource.tombstone, site.operations.get("update")
+    schema = body_schema(operation) if operation is not None else None
+    if stone is None or operation is None or operation.record is None or schema is None:
+        return False
+    inner = schema.at(operation.record.payload)
+    is_valid = schema.is_valid(write_request(site, "update", {stone: True}).data)
+    return inner is not None and stone in inner.members() and is_valid
 
 
 def _delete(session: Session, site: RecordSite, way: str, key: object) -> None:
     stone = site.resource.tombstone
-    members = {} if way == "delete" or stone is None else {site.resource.key: key, stone: True}
+    own = {} if way == "update" else {site.resource.key: key}
+    members = {} if way == "delete" or stone is None else {**own, stone: True}
     version = read_record(session, site, key).known_version if site.resource.version is not None else None
     session.send(write_request(site, way, members, key=key, version=version).request())
 
