@@ -20,6 +20,7 @@ class Pagination:
 
     `skip` is an offset, `number` a page number from 1, `cursor` takes what the page before has at `next`; without
     `next` that is no page any more. `take` is the page size, `default` and `max` its values; None for unknown.
+    `otherwise` tells that the list may be paged in ways that are not known, so that only its total tells its end.
     """
 
     skip: Location | None = None
@@ -30,15 +31,18 @@ class Pagination:
     default: int | None = None
     max: int | None = None
     total: Location | None = None
+    otherwise: bool = False
 
     @property
     def is_paged(self) -> bool:
         """Whether a request can ask for a part of the list."""
-        return any(one is not None for one in (self.skip, self.take, self.number, self.cursor))
+        return self.otherwise or any(one is not None for one in (self.skip, self.take, self.number, self.cursor))
 
     @property
     def unasked(self) -> int | None:
         """The page size of a request that asks for none; None where it is unknown."""
+        if self.otherwise:
+            return None
         return self.default if self.default is not None or self.is_paged else UNPAGED_SIZE
 
 

@@ -9,19 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from contracts.bulk.lists import Pagination
 from contracts.bulk.model import Choice, RecordAct, Resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import INTEGER, types_of
+from contracts.openapi.representations import page_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import tokens_of
 
 COLLECTION_ACTIONS: Final = {"GET": "list", "POST": "create"}
 ITEM_ACTIONS: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
-SKIP_NAMES: Final = ("skip", "offset", "$skip")
-TAKE_NAMES: Final = ("take", "limit", "$top", "top", "page_size", "pageSize")
 CAPITAL_LETTER: Final = re.compile(r"(?<!^)([A-Z])")
-TOTAL_HEADERS: Final = ("x-total-count", "x-total", "total-count")
 
 
 def with_inferred_records(
@@ -124,30 +121,6 @@ def _inferred(operation: Operation, names: Mapping[str, str]) -> RecordAct | Non
 
 def _act(action: str, name: str, key: str | None = None) -> RecordAct:
     return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key, inferred=True)
-
-
-def page_of(operation: Operation) -> Pagination:
-    """Return where an operation reads offset and page size, and where its response has the total, by usual names."""
-    query = {one.name: one for one in operation.parameters if one.where == "query"}
-    answered = operation.response(200)
-    headers = [one.name for one in answered.headers] if answered else []
-    take = _query(TAKE_NAMES, list(query))
-    schema = query[take.removeprefix("query:")].schema if take is not None else None
-    default = schema.raw.get("default") if schema is not None else None
-    return Pagination(
-        skip=_query(SKIP_NAMES, list(query)),
-        take=take,
-        default=default if type(default) is int else None,
-        total=_total(headers),
-    )
-
-
-def _query(known: tuple[str, ...], names: list[str]) -> str | None:
-    return next((f"query:{one}" for one in known if one in names), None)
-
-
-def _total(headers: list[str]) -> str | None:
-    return next((f"header:{one}" for one in headers if one.lower() in TOTAL_HEADERS), None)
 
 
 def _versions(operations: Iterable[Operation]) -> dict[str, str]:

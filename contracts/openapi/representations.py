@@ -1,6 +1,7 @@
 """Find where a body has a record, or a list of records, and which member is its key: `shown_record`, `shown_list`.
 
-`with_inferred_places` does so for the inferred operations on resources that `x-bulk` or `x-record` names.
+`with_inferred_places` does so for the inferred operations on resources that `x-bulk` or `x-record` names; `page_of`
+finds how a list is paged.
 
 Responses differ: a record alone, `{"data": {...}}`, `{"pet": {...}}`; a list alone, `{"items": [...], "total": 3}`,
 `{"data": {"pets": [...]}}`. What is found is a guess by names and types, made only where it is clear.
@@ -11,8 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from contracts.bulk.model import RecordAct, Resource
-from contracts.openapi.model import MediaType, Operation, is_json
+from contracts.bulk.lists import Pagination
+from contracts.bulk.model import Location, RecordAct, Resource
+from contracts.openapi.model import MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape
@@ -38,6 +40,23 @@ USUAL_KEYS: Final = ("id", "_id", "uuid", "guid", "key")
 COUNTS: Final = frozenset(
     ("total", "totalcount", "count", "totalitems", "totalresults", "totalrecords", "totalelements")
 )
+ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "skip": frozenset(("offset", "skip")),
+    "take": frozenset(("limit", "maxresults", "pagelimit", "pagesize", "perpage", "take", "top")),
+    "page": frozenset(("page", "pageno", "pagenum", "pagenumber")),
+    "cursor": frozenset(
+        ("continuation", "continuationtoken", "cursor", "marker", "nexttoken", "pagecursor", "pagetoken", "startcursor")
+    ),
+    "after": frozenset(("after", "pageafter", "startingafter")),  # the key of a record
+}  # of query parameters, by their folded names
+SIZE_BESIDE_PAGE: Final = frozenset(("count", "size"))  # the page size where a page number is asked for too
+ENVELOPES: Final = frozenset(
+    ("cursors", "links", "meta", "metadata", "next", "page", "pageinfo", "pagination", "paging", "responsemetadata")
+)  # objects that have members about the page
+TOTAL_HEADERS: Final = ("x-total-count", "x-total", "total-count")
+SELECTING: Final = frozenset(
+    ("q", "query", "search", "filter", "where", "sort", "sortby", "order", "orderby", "fields", "select", "expand")
+)  # query parameters that do not page, by their folded names
 MORE_FLAGS: Final = frozenset(("hasmore", "more", "hasnext", "hasnextpage", "incomplete"))
 PLURALS: Final = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
 SCALARS: Final = frozenset(("string", "integer", "number"))
@@ -204,3 +223,87 @@ def _envelope(body: Schema, resource: str) -> str:
     members = body.members()
     names = _named(members, RECORD_ENVELOPES, resource) if len(members) == 1 else []
     return next((f"/{escape(name)}" for name in names if _is_object(members[name])), "")
+
+
+def page_roles(parameters: Iterable[Parameter]) -> dict[str, Parameter]:
+    """Return the parameters that ask for a part of a list, by their role."""
+    scalars = {fold(one.name): one for one in parameters if not types_of(one.schema) & {"array", "object"}}
+    roles = {role: scalars[name] for role, names in ROLES.items() for name in scalars if name in names}
+    if "page" in roles and "take" not in roles:
+        size = next((scalars[name] for name in scalars if name in SIZE_BESIDE_PAGE), None)
+        roles |= {"take": size} if size is not None else {}
+    return roles
+
+
+def page_of(operation: Operation) -> Pagination:
+    """Return where an operation reads which page is wanted, and where its response has the total, by usual names.
+
+    A page number is known only where its schema says that pages begin at 1.
+    """
+    query = [one for one in operation.parameters if one.where == "query"]
+    roles = page_roles(query)
+    at = {role: f"query:{one.name}" for role, one in roles.items()}
+    number = at.get("page") if "skip" not in at and _begins_at_one(roles.get("page")) else None
+    default = _raw(roles.get("take")).get("default")
+    is_known = "skip" in at or number is not None
+    return Pagination(
+        skip=at.get("skip"),
+        take=at.get("take"),
+        number=number,
+        default=default if type(default) is int else None,
+        total=_total(operation),
+        otherwise=not is_known and (bool(roles.keys() - {"take"}) or _may_be_paged(operation, query)),
+    )
+
+
+def _raw(parameter: Parameter | None) -> Mapping[str, object]:
+    return parameter.schema.raw if parameter is not None and parameter.schema is not None else {}
+
+
+def _begins_at_one(page: Parameter | None) -> bool:
+    limits = [_raw(page).get(name) for name in ("minimum", "default")]
+    return 1 in limits and 0 not in limits
+
+
+def _list_body(operation: Operation) -> Schema | None:
+    answered = operation.response(200)
+    shown = _json_schema(answered.content) if answered is not None else None
+    return None if shown is None else shown.response
+
+
+def _beside_list(body: Schema | None) -> Iterator[tuple[Location, Schema]]:
+    """Yield what a body says of the page: its members, and those of its envelopes."""
+    for name, one in body.members().items() if body is not None else ():
+        yield f"/{escape(name)}", one
+        if fold(name) in ENVELOPES:
+            yield from ((f"/{escape(name)}/{escape(inner)}", member) for inner, member in one.members().items())
+
+
+def _total(operation: Operation) -> Location | None:
+    """Return where a response has the number of all records; a mere `count` may be that of one page."""
+    answered = operation.response(200)
+    headers = [one.name for one in answered.headers] if answered else []
+    told = [f"header:{one}" for one in headers if one.lower() in TOTAL_HEADERS]
+    for at, one in _beside_list(_list_body(operation)):
+        if fold(at.rpartition("/")[2]) in COUNTS - {"count"} and "integer" in types_of(one):
+            told.append(at)
+    return next(iter(told), None)
+
+
+def _may_be_paged(operation: Operation, query: Iterable[Parameter]) -> bool:
+    """Return whether a list may be paged by other parameters, or by what its response says of the next page."""
+    body, answered = _list_body(operation), operation.response(200)
+    words = [fold(at.rpartition("/")[2]) for at, _ in _beside_list(body)]
+    if any(one in MORE_FLAGS or one.startswith("next") for one in words):
+        return True
+    if any(one.name.lower() == "link" for one in (answered.headers if answered else ())):
+        return True
+    members = {fold(name) for one in (records_inside(body, "") if body else ()) for name in one.members()}
+    return any(_may_page(one) for one in query if fold(one.name) not in members)
+
+
+def _may_page(parameter: Parameter) -> bool:
+    """Return whether a parameter may ask for a part of a list: no usual name and no schema says that it selects."""
+    name, role = fold(parameter.name), ROLES["take"]
+    selects = "enum" in _raw(parameter) or "boolean" in types_of(parameter.schema)
+    return not selects and name not in SELECTING and name not in role

@@ -118,7 +118,7 @@ def _is_whole(site: RecordSite, count: int, last: Exchange) -> bool:
     page = site.page
     if any(one is not None for one in (page.skip, page.number, page.cursor)):
         return True
-    size = page_size(page) or page.unasked
+    size = None if page.otherwise else page_size(page) or page.unasked
     return page_total(page, last.response) == count or (size is not None and count < size)
 
 

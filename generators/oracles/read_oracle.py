@@ -176,7 +176,7 @@ class ReadOracle:
             return str(total) == str(size)
         asked = query.get(page.take.partition(":")[2], "") if page.take is not None else ""
         number = parse_digits(asked)
-        most = page.unasked if number is None else number
+        most = page.unasked if number is None or page.otherwise else number
         return most is not None and size < most
 
     def _judge_unknown(self, effect: IntendedEffect, key: str, body: Any, exchange: Exchange) -> Iterator[Finding]:

@@ -10,9 +10,9 @@ from contracts.bulk.model import Location, RecordAct
 from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
 from contracts.exchange.preconditions import Version, is_if_match, read_version
 from contracts.messages import ABSENT, Headers, Response
-from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
+from contracts.openapi.representations import page_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_mapping, look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response

@@ -6,7 +6,7 @@ usual names (`total`, `has_more`, `next_cursor`, `next` and their like), and a d
 of the others. What no parameter or member is declared for is not done. `serve_several` reads records by their keys.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from contracts.exchange.locations import locate, put_at
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import ManyReads, Operation, Parameter, is_json
 from contracts.openapi.parameters import coerce, types_of
-from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
+from contracts.openapi.representations import COUNTS, ENVELOPES, MORE_FLAGS, fold, page_roles
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, parse_digits, pointer_of, tokens_of
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
@@ -27,19 +27,6 @@ from mockserver.engine.conventions import invalid_status
 from mockserver.engine.lists import ListWindow, cursor_text, equals, position_of
 from mockserver.stores.interface import Collection, Record
 
-ROLES: Final[Mapping[str, frozenset[str]]] = {
-    "skip": frozenset(("offset", "skip")),
-    "take": frozenset(("limit", "maxresults", "pagelimit", "pagesize", "perpage", "take", "top")),
-    "page": frozenset(("page", "pageno", "pagenum", "pagenumber")),
-    "cursor": frozenset(
-        ("continuation", "continuationtoken", "cursor", "marker", "nexttoken", "pagecursor", "pagetoken", "startcursor")
-    ),
-    "after": frozenset(("after", "pageafter", "startingafter")),  # the key of a record
-}  # of query parameters, by their folded names
-SIZE_BESIDE_PAGE: Final = frozenset(("count", "size"))  # the page size where a page number is asked for too
-ENVELOPES: Final = frozenset(
-    ("cursors", "links", "meta", "metadata", "next", "page", "pageinfo", "pagination", "paging", "responsemetadata")
-)  # objects that have members about the page
 MEMBERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(COUNTS, "total"),
     **dict.fromkeys(MORE_FLAGS, "more"),
@@ -119,22 +106,12 @@ def asked_list(
 ) -> AskedList:
     """Return the part of `records` that a request asks for; `record` is the schema of what `shown` returns of one."""
     query = [one for one in operation.parameters if one.where == "query"]
-    roles, members = _roles(query), {} if record is None else record.members()
+    roles, members = page_roles(query), {} if record is None else record.members()
     for one in query:
         name, wanted = one.name.removesuffix("[]"), context.query.get(one.name, ABSENT)
         if name in members and one not in roles.values() and wanted not in (ABSENT, None):
             records = _selected(records, members[name], wanted, lambda record, name=name: shown(record).get(name))  # type: ignore[misc] # the name is bound now
     return _window(context, roles, records)
-
-
-def _roles(parameters: Iterable[Parameter]) -> dict[str, Parameter]:
-    """Return the parameters that ask for a part of the list, by their role."""
-    scalars = {fold(one.name): one for one in parameters if not types_of(one.schema) & {"array", "object"}}
-    roles = {role: scalars[name] for role, names in ROLES.items() for name in scalars if name in names}
-    if "page" in roles and "take" not in roles:
-        size = next((scalars[name] for name in scalars if name in SIZE_BESIDE_PAGE), None)
-        roles |= {"take": size} if size is not None else {}
-    return roles
 
 
 def _selected(
