@@ -307,3 +307,10 @@ def _may_page(parameter: Parameter) -> bool:
     name, role = fold(parameter.name), ROLES["take"]
     selects = "enum" in _raw(parameter) or "boolean" in types_of(parameter.schema)
     return not selects and name not in SELECTING and name not in role
+
+
+def shows_deleted(operation: Operation) -> bool:
+    """Return whether a DELETE is declared to answer with an object, as one does that keeps the record otherwise."""
+    answered = operation.response(200) if operation.method == "DELETE" and "200" in operation.responses else None
+    shown = _json_schema(answered.content) if answered is not None else None
+    return _is_object(None if shown is None else shown.response)

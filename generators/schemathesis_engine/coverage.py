@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from contracts.drafts.bulk_drafts import find_drafts
 from contracts.exchange.locations import json_of
 from contracts.messages import RETRY_LATER, Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
+from contracts.openapi.representations import shows_deleted
 from generators.oracles.findings import CheckResult, Finding
 from generators.schemathesis_engine.process import (
     MISSING_MESSAGE,
@@ -56,8 +58,15 @@ class SchemathesisCoverage:
 
     def task(self, document: Mapping[str, Any], base: str, **more: Any) -> SchemathesisTask:
         """Return the task for a base URL; `document` is the contract without external references."""
-        bulk = tuple(name for name, one in self._by_name.items() if one.bulk is not None)
-        return SchemathesisTask(document=_with_operations(document, self._by_name), base=base, bulk=bulk, **more)
+        likely = {one.operation.id for one in find_drafts(self._contract)}
+        return SchemathesisTask(
+            document=_with_operations(document, self._by_name),
+            base=base,
+            bulk=tuple(name for name, one in self._by_name.items() if one.bulk is not None or one.id in likely),
+            strict=self._contract.has_strict_parameters,
+            kept=tuple(name for name, one in self._by_name.items() if shows_deleted(one)),
+            **more,
+        )
 
     def findings(
         self,
@@ -87,7 +96,9 @@ class SchemathesisCoverage:
             yield finding
 
     def _finding(self, operation: Operation, line: Line, base: str) -> Finding:
-        exchange = _exchange(line["exchange"], operation, self._contract.name, base) if line["exchange"] else None
+        seen = [*line.get("before", ()), *filter(None, [line["exchange"]])]
+        evidence = tuple(self._exchange(one, operation, base) for one in seen)
+        exchange = evidence[-1] if line["exchange"] else None
         status = f" {exchange.response.status}" if exchange is not None and exchange.response.status else ""
         says = ": ".join(" ".join(text.split()) for text in (line["title"], line["says"]) if text.strip())
         return Finding(
@@ -95,8 +106,11 @@ class SchemathesisCoverage:
             operation=operation.id,
             shape=f"{line['check']}{status}",
             says=f"{says.rstrip('.')}.",
-            evidence=(exchange,) if exchange is not None else (),
+            evidence=evidence,
         )
+
+    def _exchange(self, line: Line, operation: Operation, base: str) -> Exchange:
+        return _exchange(line, self._by_name.get(line.get("operation", ""), operation), self._contract.name, base)
 
     def answers(self) -> Iterator[CheckResult]:
         """Yield the result of each operation."""

@@ -42,6 +42,7 @@ UNSOUND_CHECKS: Final[Mapping[str, str]] = {
 }
 MISSING_HEADER_STATUSES: Final = (400, 401, 403, 406, 415, 422, 428)  # RFC 6585, 3: a precondition is required
 RATE_UNITS: Final = (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400))
+MULTI_STATUS: Final = 207  # what is wrong with an item is told in its entry
 CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is a success even if it refuses items
 
 
@@ -49,6 +50,8 @@ CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is 
 class SchemathesisTask:
     """One run. `document` is an OpenAPI document without external references, `bulk` lists `METHOD /path` with x-bulk.
 
+    `strict` says that query parameters are refused whose values their schemas exclude, `kept` lists the deletions that
+    may leave a record behind.
     `phases` are of `examples`, `coverage`, `fuzzing`, `stateful`. `seconds` is the time limit, `timeout` that of
     each request, `rate` the maximum of requests a second, 0 for no limit. With `safe` no methods are sent that the
     document does not have. With `plain` schemathesis uses its default checks.
@@ -58,6 +61,8 @@ class SchemathesisTask:
     base: str
     phases: tuple[str, ...] = ("coverage",)
     bulk: tuple[str, ...] = ()
+    strict: bool = False
+    kept: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     seconds: float = 60.0
@@ -267,7 +272,7 @@ def lines_of(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the lines that a run reports."""
     seen: set[tuple[str, ...]] = set()
     for event in _engine(task).execute():
-        yield from _event(event, seen)
+        yield from _event(event, seen, task)
 
 
 def _engine(task: dict[str, Any]) -> Any:
@@ -279,23 +284,23 @@ def _engine(task: dict[str, Any]) -> Any:
     return from_schema(schemathesis.openapi.from_dict({**task["document"], "openapi": "3.1.0"}, config=config))
 
 
-def _event(event: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+def _event(event: Any, seen: set[tuple[str, ...]], task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     kind = type(event).__name__
     if kind in {"ScenarioFinished", "FuzzScenarioFinished"}:
         recorder = event.recorder
         statuses = Counter(str(one.response.status_code) for one in recorder.interactions.values() if one.response)
         yield {"kind": "scenario", "operation": recorder.label, "statuses": statuses}
-        yield from _findings(recorder, seen)
+        yield from _findings(recorder, seen, task)
     elif kind == "NonFatalError":
         yield {"kind": "trouble", "operation": event.label, "says": f"{event.info.title}: {event.info.message}"}
     elif kind == "FatalError":
         yield {"kind": "trouble", "operation": "", "says": str(event.exception)}
 
 
-def _findings(recorder: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+def _findings(recorder: Any, seen: set[tuple[str, ...]], task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for case_id, nodes in recorder.checks.items():
         for node in nodes:
-            if node.failure_info is None:
+            if node.failure_info is None or (not task["plain"] and _is_open(recorder, case_id, node, task)):
                 continue
             failure, exchange = node.failure_info.failure, recorder.interactions.get(case_id)
             reported = _exchange_json(exchange) if exchange is not None else None
@@ -308,8 +313,40 @@ def _findings(recorder: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, A
                     "check": node.name,
                     "title": failure.title,
                     "says": failure.message,
-                    "exchange": reported,
+                    "before": list(_before(recorder, case_id, failure)),
+                    "exchange": reported and {**reported, "operation": _label(recorder, case_id)},
                 }
+
+
+def _is_open(recorder: Any, case_id: str, node: Any, task: Mapping[str, Any]) -> bool:
+    """Return whether a server may answer as it did, although a check has something against it."""
+    failure, exchange = node.failure_info.failure, recorder.interactions.get(case_id)
+    if node.name == "use_after_free":
+        return failure.operation in task["kept"]
+    if node.name != "negative_data_rejection":
+        return False
+    status = exchange.response.status_code if exchange is not None and exchange.response is not None else None
+    return status == MULTI_STATUS or (not task["strict"] and _is_value_of_query(recorder.cases[case_id].value.meta))
+
+
+def _is_value_of_query(meta: Any) -> bool:
+    """Return whether all that is wrong with a request is a value in its query; a missing one is something else."""
+    if meta is None or getattr(meta.phase.data, "scenario", None) == "missing_parameter":
+        return False
+    return {place.name for place, one in meta.components.items() if one.mode.is_negative} == {"QUERY"}
+
+
+def _label(recorder: Any, case_id: str) -> str:
+    return str(recorder.cases[case_id].value.operation.label) if case_id in recorder.cases else ""
+
+
+def _before(recorder: Any, case_id: str, failure: Any) -> Iterator[dict[str, Any]]:
+    """Yield the exchanges on which a finding rests, such as the deletion of what is read."""
+    related = failure.related_case_ids()
+    for one in recorder.iter_chain_cases(case_id=case_id, related_case_ids=related) if related else ():
+        exchange = recorder.interactions.get(one.id)
+        if exchange is not None and one.id != case_id:
+            yield {**_exchange_json(exchange), "operation": one.operation.label}
 
 
 def _exchange_json(interaction: Any) -> dict[str, Any]:
