@@ -51,8 +51,7 @@ class BulkItems:
 
     `at` is the location of the collection, `also_at` are tried when `at` does not fit the body. `shared` are locations
     of values that apply to all items, `groups` is the location of a group's items inside the group. `min` and `max`
-    count items, `max_bytes` limits the whole body, `max_item_bytes` one item; None is unlimited. `ignore_case`: case of
-    the names in an item does not count.
+    count items, `max_bytes` limits the whole body, `max_item_bytes` one item. `ignore_case`: that of names in an item.
     """
 
     at: Location
@@ -352,21 +351,22 @@ class RecordAct:
     reply: Location = ""
     set_members: SetMembers = field(default_factory=dict)
     inferred: bool = False
+    keeps: bool = False  # a deletion may leave its record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """A kind of record (`x-resources`, else inferred from the single-record operations).
 
-    `schema` refers (`uri#pointer`) to the JSON Schema of a payload, None if unknown. `key`, `version` and `tombstone`
-    are member names of a record in a response. A version that is no counter (not `has_counter`) only changes; one that
+    `schema` refers (`uri#pointer`) to the schema of a payload, None if unknown. `key`, `version` and `tombstone` are
+    members of a record in a response. A version that is no counter (not `has_counter`) only changes; one that
     `counts_writes` counts all. After `consistency` reads show a write at the latest. `assigned`: the server makes the
-    key. `unique` are tuples of payload members whose values differ between records, `references` maps a member to the
-    resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of it,
-    `normalize`: how values are changed before they are stored. `restrict`: a record that others refer to cannot be
+    key. `unique` are tuples of members whose values differ between records, `likely` members of which that is not said;
+    `references` maps a member to the resource whose key it has, `required` are what a new record must have, `defaults`
+    fill absent members of it, `normalize`: how values are stored. `restrict`: a record that others refer to cannot be
     deleted. `ignore_case`: whether case of member names counts. `lookups` are templates of JSON values that may replace
     a key, `{member}` a value of it, `{reference/member}` of what it refers to. `payload` is where it has its payload,
-    `created` and `modified` the times of its first and last write, `set_members` further ones. `inferred`: by no `x-`.
+    `created` and `modified` the times of its first and last write, `set_members` others. `inferred`: by no `x-`.
     """
 
     name: str
@@ -379,6 +379,7 @@ class Resource:
     consistency: timedelta | None = None
     tombstone: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()
+    likely: tuple[str, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)
@@ -396,5 +397,4 @@ class Resource:
     @property
     def sure_lookups(self) -> tuple[object, ...]:
         """The lookups by members that are unique, alone or with others, so that they never name several records."""
-        groups = [set(group) for group in self.unique]
-        return tuple(one for one in self.lookups if any(group <= {*placeholders_of(one)} for group in groups))
+        return tuple(one for one in self.lookups if any({*names} <= {*placeholders_of(one)} for names in self.unique))

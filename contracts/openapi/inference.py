@@ -4,7 +4,7 @@ Begin with `with_inferred_records` and `with_inferred_resources`; `keys_of` read
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -12,9 +12,9 @@ from typing import Final
 from contracts.bulk.model import Choice, RecordAct, Resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import INTEGER, types_of
-from contracts.openapi.representations import page_of
+from contracts.openapi.representations import page_of, shows_deleted
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import tokens_of
+from contracts.syntax.text import as_list, tokens_of
 
 COLLECTION_ACTIONS: Final = {"GET": "list", "POST": "create"}
 ITEM_ACTIONS: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
@@ -35,7 +35,7 @@ def with_inferred_records(
     collections = {path.rpartition("/")[0] for path in items}
     names = _resource_names(operations, collections)
     return tuple(
-        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, names))
+        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, names, operations))
         for one in operations
     )
 
@@ -76,7 +76,23 @@ def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterab
         for name, acts in acting.items()
         if name not in declared
     }
-    return {**declared, **inferred}
+    return {name: _with_likely(one, acting.get(name, ())) for name, one in {**declared, **inferred}.items()}
+
+
+def _with_likely(resource: Resource, acts: Sequence[Operation]) -> Resource:
+    """Return a resource with the members that may be unique: texts that a create needs, if 409 has no other reason."""
+    payload = _payload(next((one for one in acts if _creates(one)), None))
+    conflicts = any(_creates(one) and "409" in one.responses for one in acts)
+    if not conflicts or payload is None or not resource.assigned or resource.unique or resource.version is not None:
+        return resource
+    texts = [name for name, one in payload.members().items() if types_of(one) == {"string"} and "enum" not in one.raw]
+    own = [name for name in texts if name not in resource.references]
+    needed = {*resource.required, *as_list(payload.request.raw.get("required"))}
+    return replace(resource, likely=tuple(name for name in own if name in needed) or tuple(own))
+
+
+def _creates(operation: Operation) -> bool:
+    return operation.record is not None and operation.record.action.constant == "create"
 
 
 def named_resources(operations: Iterable[Operation], known: Collection[str]) -> set[str]:
@@ -108,11 +124,12 @@ def _item_variable(path: str) -> str | None:
     return last[1:-1] if is_item and parent and "{" not in parent else None
 
 
-def _inferred(operation: Operation, names: Mapping[str, str]) -> RecordAct | None:
+def _inferred(operation: Operation, names: Mapping[str, str], operations: Iterable[Operation]) -> RecordAct | None:
     variable = _item_variable(operation.path)
     if variable and operation.method in ITEM_ACTIONS:
         name = names[operation.path.rpartition("/")[0]]
-        return _act(ITEM_ACTIONS[operation.method], name, key=f"path:{variable}")
+        act = _act(ITEM_ACTIONS[operation.method], name, key=f"path:{variable}")
+        return replace(act, keeps=shows_deleted(operation, operations))
     if operation.path in names and operation.method in COLLECTION_ACTIONS:
         act = _act(COLLECTION_ACTIONS[operation.method], names[operation.path])
         return replace(act, page=page_of(operation))
@@ -156,7 +173,9 @@ def _writers(acts: list[Operation]) -> list[Operation]:
     return sorted(writing, key=lambda one: order.index(one.record.action.constant if one.record else ""))
 
 
-def _payload(operation: Operation) -> Schema | None:
+def _payload(operation: Operation | None) -> Schema | None:
+    if operation is None:
+        return None
     media = operation.body.media("application/json") if operation.body else None
     media = media or next(iter(operation.body.content), None) if operation.body else None
     if media is None or media.schema is None:

@@ -309,8 +309,15 @@ def _may_page(parameter: Parameter) -> bool:
     return not selects and name not in SELECTING and name not in role
 
 
-def shows_deleted(operation: Operation) -> bool:
-    """Return whether a DELETE is declared to answer with an object, as one does that keeps the record otherwise."""
-    answered = operation.response(200) if operation.method == "DELETE" and "200" in operation.responses else None
+def shows_deleted(operation: Operation, operations: Iterable[Operation]) -> bool:
+    """Return whether a DELETE is declared to answer what a read does: it may leave the record, in another state."""
+    if operation.method != "DELETE":
+        return False
+    reads = [_shown_ref(one) for one in operations if one.method == "GET" and one.path == operation.path]
+    return _shown_ref(operation) in reads and reads != [None]
+
+
+def _shown_ref(operation: Operation) -> str | None:
+    answered = operation.responses.get("200")
     shown = _json_schema(answered.content) if answered is not None else None
-    return _is_object(None if shown is None else shown.response)
+    return None if shown is None else shown.ref

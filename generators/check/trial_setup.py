@@ -273,7 +273,8 @@ def trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | N
     """Return a prepared item; `known` is the record that it acts on. Raises NotApplicableError."""
     content, context = _item_content(trial, slot, case, known), trial.context
     raw = context.item(content, trial.rng(f"raw{slot}"))
-    if fitting and not fits_request(trial, case, raw):
+    is_filled = case.defect == "incomplete" and context.is_filled(content, raw)
+    if is_filled or (fitting and not fits_request(trial, case, raw)):
         raise NotApplicableError(f"no item could be made for '{case}' that the contract takes")
     return TrialItem(slot=slot, case=case, content=content, raw=raw, known=known if case.needs_record else None)
 

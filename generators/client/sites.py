@@ -13,7 +13,7 @@ from contracts.bulk.model import Bulk, Resource
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import is_outside
+from contracts.exchange.locations import find, is_outside
 from contracts.exchange.references import reference_text
 from contracts.messages import ABSENT, Request
 from contracts.openapi.inference import fallback_resource, key_type
@@ -106,6 +106,11 @@ class SiteContext:
         action, resource = self._words(content.action)
         said = replace(content, members=None if bare and not members else members)
         return spec.item(said, rng, action=action, resource=resource, kind=self.resource.name)
+
+    def is_filled(self, content: ItemContent, raw: object) -> bool:
+        """Return whether an item has what a record must have and its content does not, as its schema asks for it."""
+        payload, needed = find(raw, self.bulk.effect.payload), {*self.resource.required} - {self.resource.key}
+        return isinstance(payload, dict) and not (needed - content.values.keys()).isdisjoint(payload)
 
     def _words(self, action: str) -> Sequence[str | None]:
         """Return the words by which an item names its action and its resource, None for one that it does not name."""

@@ -210,6 +210,8 @@ def _kept_references(state: StateView, effect: IntendedEffect) -> Iterator[Expec
 
 def _uniqueness(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     members = effect.members or {}
+    if any(not state.state_model.is_generated(members[name]) for name in effect.resource.likely if name in members):
+        yield OPEN
     own = state.state_model.find(effect.where, effect.key) if effect.key is not ABSENT else None
     for names in effect.resource.unique:
         if not any(name in members for name in names):

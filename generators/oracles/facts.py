@@ -16,7 +16,7 @@ from contracts.openapi.provenance import FactSource
 from contracts.openapi.routing import Router
 from contracts.schemas.directions import direction_of
 from contracts.schemas.schema_set import Schema, compiled
-from contracts.syntax.text import look_up, pointer_of, split_ref, tokens_of
+from contracts.syntax.text import as_mapping, look_up, pointer_of, split_ref, tokens_of
 from generators.oracles.findings import Finding, general_shape, member_at
 
 Assumptions: TypeAlias = Literal["fail", "warn", "ignore"]
@@ -240,8 +240,8 @@ class FactFinder:
         elif word is not None and (parameter := _parameter(operation, word["name"])):
             yield parameter
         elif finding.law == "stamps":
-            name = self._resource_name(operation, finding.evidence)
-            yield f"{self._root}#/x-resources/{pointer_of((name,))[1:]}/{finding.shape.partition(' ')[0]}"
+            rules = self._rules(self._resource_name(operation, finding.evidence))
+            yield f"{rules}/{finding.shape.partition(' ')[0]}"
         elif finding.law in LAW_PLACES and operation.bulk is not None:
             yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
         elif finding.shape == OTHER_KEY:
@@ -289,24 +289,24 @@ class FactFinder:
             if refused is not None and refused["word"] in operation.bulk.guard.refuse:
                 yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
                 return
-            yield self._at(operation, "/x-bulk/effect")
         elif OTHER_STATUS.search(shape):
             yield self._at(operation, "/x-record/invalid")
             return
-        else:
-            yield self._at(operation, "")
+        yield self._at(operation, "/x-bulk/effect" if operation.bulk is not None else "")
         name = self._resource_name(operation, finding.evidence)
-        resource = self.contract.resources.get(name)
-        if resource is None:
+        if (resource := self.contract.resources.get(name)) is None:
             return
-        rules = f"{self._root}#/x-resources/{pointer_of((name,))[1:]}"
-        reason = next((one for pattern, one in REASON_MEMBERS if pattern.search(shape)), "")
-        yield f"{rules}/{reason}" if reason else rules
+        reason = next((f"/{one}" for pattern, one in REASON_MEMBERS if pattern.search(shape)), "")
+        if name in as_mapping(self.contract.document.get("x-resources")):  # others are inferred
+            yield f"{self._rules(name)}{reason}"
         schema = None if resource.schema is None else self.contract.schemas.schema(resource.schema)
         if schema is not None and member:
             yield from [inner.ref] if (inner := schema.at(member)) is not None else []
         elif SCHEMA_SHAPES.match(shape):
             yield from self._assumed_inside(schema)
+
+    def _rules(self, name: str) -> str:
+        return f"{self._root}#/x-resources/{pointer_of((name,))[1:]}"
 
     def _resource_name(self, operation: Operation, evidence: Sequence[Exchange]) -> str:
         for one in (operation, *filter(None, (self.contract.operation(seen.operation or "") for seen in evidence))):

@@ -51,6 +51,8 @@ VIEW_LAWS: Final[tuple[Callable[[BulkExchange], Iterator[Finding]], ...]] = (
 )
 ACCEPTED: Final = 202
 FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))
+CONFLICT: Final = 409
+INVALID_STATUSES: Final = frozenset((400, 422))
 STALE_STATUSES: Final = frozenset((409, 412))
 
 
@@ -281,8 +283,10 @@ class Oracle:
         """Yield unexpected results of a single-record request, and update the state model otherwise."""
         status = exchange.response.status
         done, failed = status in SUCCESS_STATUS, status in FAILURE_STATUSES
-        expected = expected_outcome(self.state_model, effect) if is_fit else OPEN
-        wrong = (expected.result == "failed" and done) or (expected.result == "done" and failed)
+        keeps = self._keeps(exchange)
+        expected = expected_outcome(self.state_model, effect) if is_fit and not keeps else OPEN
+        good = expected.result == "done" and failed
+        wrong = (expected.result == "failed" and done) or (good and not self._may_refuse(effect, exchange))
         if wrong:
             said = f"{effect.action} {expected.reason} is done" if done else f"good {effect.action} fails"
             says = f"A single {said} ({status})."
@@ -290,14 +294,33 @@ class Oracle:
                 law=CHECK, operation=exchange.operation or "", shape=f"single {said}", says=says, evidence=(exchange,)
             )
         yield from self._judge_status(effect, expected, exchange) if failed and not wrong else ()
-        if done and not wrong and status != ACCEPTED:
+        if done and not wrong and status != ACCEPTED and not keeps:
             key = self._written_key(effect, exchange)
             apply_effect(self.state_model, effect, key=key, by=exchange.operation or "", at=exchange)
             yield from self.read_oracle.judge_answer(effect, exchange)
         elif failed and not wrong:
             forbid_names(self.state_model, effect, exchange)
-        elif wrong or status >= SERVER_FAULT or status == ACCEPTED or (not failed and status not in UNRELATED_REFUSALS):
+        elif (
+            wrong
+            or done
+            or status >= SERVER_FAULT
+            or status == ACCEPTED
+            or (not failed and status not in UNRELATED_REFUSALS)
+        ):
             self._mark_unknown(effect)
+
+    def _keeps(self, exchange: Exchange) -> bool:
+        """Return whether a request is a deletion that may leave its record."""
+        operation = self.contract.operation(exchange.operation or "")
+        return operation is not None and operation.record is not None and operation.record.keeps
+
+    def _may_refuse(self, effect: IntendedEffect, exchange: Exchange) -> bool:
+        """Return whether a write may break a rule that nothing says: an operation declares the status for such."""
+        operation, status = self.contract.operation(exchange.operation or ""), exchange.response.status
+        rules, deletes = effect.resource, effect.action == "delete"
+        has_reason = rules.version is not None or (rules.restrict if deletes else bool(rules.unique))
+        is_open = (status == CONFLICT and not has_reason) or (status in INVALID_STATUSES and rules.inferred)
+        return is_open and operation is not None and str(status) in operation.responses
 
     def _judge_status(self, effect: IntendedEffect, expected: ExpectedOutcome, exchange: Exchange) -> Iterator[Finding]:
         """Yield a refusal of a single-record request for its content whose status is not the declared one.

@@ -29,6 +29,11 @@ FRESH_NAME_SAMPLE: Final = "b00000000n0"  # a text in the form of a fresh name
 LOOKUP_SHARE: Final = 0.2  # share of references by lookup, where the resource has lookups
 
 
+def groups_of(resource: Resource | None) -> tuple[tuple[str, ...], ...]:
+    """Return the members that are made unique, together: those that must be, and each that may have to be."""
+    return () if resource is None else (*resource.unique, *((name,) for name in resource.likely))
+
+
 class RecordFactory:
     """Creates the members of one resource's records.
 
@@ -40,6 +45,7 @@ class RecordFactory:
 
     __slots__ = (
         "_beside",
+        "_groups",
         "_keys",
         "_needed",
         "_own",
@@ -78,8 +84,9 @@ class RecordFactory:
         keys = {resource.key} if resource is not None else set[str]()
         self._beside = keys.difference(self.members, self._needed)
         self._keys = tuple(schema for schema in (own, target_schema) if schema is not None)
+        self._groups = groups_of(resource)
         self._own = self._independent_members()
-        self.unique = frozenset(name for group in (resource.unique if resource is not None else ()) for name in group)
+        self.unique = frozenset(name for group in self._groups for name in group)
         names = () if resource is None else (resource.key, resource.tombstone, resource.version)
         bound = (*names, *(() if resource is None else (*resource.references, *resource.normalize)))
         self.free = tuple(name for name in self.members if name not in bound and name not in self.unique)
@@ -90,7 +97,7 @@ class RecordFactory:
             return None
         if {word for word in self.schema.raw if not is_annotation(word)} - INDEPENDENT_KEYWORDS:
             return None
-        chosen = {*self.resource.references, *(names[0] for names in self.resource.unique if len(names) == 1)}
+        chosen = {*self.resource.references, *(names[0] for names in self._groups if len(names) == 1)}
         return {name: name not in chosen for name in self.members if name != self.resource.key}
 
     @property
@@ -220,7 +227,7 @@ class RecordFactory:
     def _claim_unique(self, values: dict[str, Any], context: RecordContext, stored: Mapping[str, Any]) -> bool:
         """Set unique members to fresh values; return whether combinations that must be unique are unused."""
         assert self.resource is not None  # noqa: S101 - asked before
-        for members in self.resource.unique:
+        for members in self._groups:
             if not any(member in values for member in members):
                 continue
             if len(members) == 1 and members[0] not in self.resource.references:
@@ -343,7 +350,7 @@ class RecordFactory:
         resource = self.resource
         assert resource is not None  # noqa: S101 - asked before
         wanted = [] if resource.assigned else [resource.key]
-        groups = [[name for name in group if name not in resource.references] for group in resource.unique]
+        groups = [[name for name in group if name not in resource.references] for group in self._groups]
         wanted += [group[0] for group in groups if group and not set(group) & set(wanted)]
         texts = (one for one in self.members if one not in resource.references and one not in resource.normalize)
         marks = [name for name in texts if self.members[name].is_valid(FRESH_NAME_SAMPLE)] if not wanted else []

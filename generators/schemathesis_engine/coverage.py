@@ -15,7 +15,6 @@ from contracts.drafts.bulk_drafts import find_drafts
 from contracts.exchange.locations import json_of
 from contracts.messages import RETRY_LATER, Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
-from contracts.openapi.representations import shows_deleted
 from generators.oracles.findings import CheckResult, Finding
 from generators.schemathesis_engine.process import (
     MISSING_MESSAGE,
@@ -64,7 +63,7 @@ class SchemathesisCoverage:
             base=base,
             bulk=tuple(name for name, one in self._by_name.items() if one.bulk is not None or one.id in likely),
             strict=self._contract.has_strict_parameters,
-            kept=tuple(name for name, one in self._by_name.items() if shows_deleted(one)),
+            kept=tuple(name for name, one in self._by_name.items() if one.record is not None and one.record.keeps),
             **more,
         )
 
