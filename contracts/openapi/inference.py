@@ -7,12 +7,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from contracts.bulk.model import Choice, RecordAct, Resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import INTEGER, types_of
-from contracts.openapi.representations import page_of, shows_deleted
+from contracts.openapi.representations import find_key, key_names, page_of, shows_deleted
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, tokens_of
 
@@ -63,8 +63,16 @@ def _job_operations(operations: Iterable[Operation]) -> set[str]:
     return {name for job in jobs for name in (job.open, job.start, *job.operations) if name}
 
 
-def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterable[Operation]) -> dict[str, Resource]:
-    """Return the declared resources, and one for each name that only single-record operations have."""
+INFERRED_MEMBERS: Final = ("schema", "key", "required")  # of an entry of `x-resources` that does not say them
+
+
+def with_inferred_resources(
+    declared: Mapping[str, Resource], operations: Iterable[Operation], said: Mapping[str, Collection[str]]
+) -> dict[str, Resource]:
+    """Return the declared resources, and one for each name that only single-record operations have.
+
+    `said` are the members of each entry of `x-resources`; what an entry does not say is inferred.
+    """
     acting: dict[str, list[Operation]] = {}
     for one in operations:
         if one.record and one.record.resource.constant:
@@ -72,11 +80,18 @@ def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterab
     versions = _versions(operations)
     named = named_resources(operations, acting)
     inferred = {
-        name: replace(_resource(name, acts, versions), inferred=name not in named)
-        for name, acts in acting.items()
-        if name not in declared
+        name: replace(_resource(name, acts, versions), inferred=name not in named) for name, acts in acting.items()
     }
-    return {name: _with_likely(one, acting.get(name, ())) for name, one in {**declared, **inferred}.items()}
+    whole = {**inferred, **{name: _completed(one, inferred.get(name), said[name]) for name, one in declared.items()}}
+    return {name: _with_likely(whole[name], acting.get(name, ())) for name in {**declared, **inferred}}
+
+
+def _completed(declared: Resource, inferred: Resource | None, said: Collection[str]) -> Resource:
+    """Return a declared resource with what its entry does not say."""
+    if inferred is None:
+        return declared
+    more: dict[str, Any] = {name: getattr(inferred, name) for name in INFERRED_MEMBERS if name not in said}
+    return replace(declared, **more)
 
 
 def _with_likely(resource: Resource, acts: Sequence[Operation]) -> Resource:
@@ -154,7 +169,7 @@ def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> 
     payload = next((schema for schema in map(_payload, _writers(acts)) if schema), None)
     members = payload.members() if payload else {}
     variables = [one.record.key.removeprefix("path:") for one in acts if one.record and one.record.key]
-    key = next((one for one in variables if one in members), "id")
+    key = next((one for one in variables if one in members), None) or _shown_key(name, acts, variables)
     required = payload.request.raw.get("required", ()) if payload else ()
     creates = any(one.record and one.record.action.constant == "create" for one in acts)
     return Resource(
@@ -165,6 +180,16 @@ def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> 
         version=next((versions[one.id] for one in acts if one.id in versions), None),
         required=tuple(one for one in required if one != key) if isinstance(required, list | tuple) else (),
     )
+
+
+def _shown_key(name: str, acts: Iterable[Operation], variables: Sequence[str]) -> str:
+    """Return the member that is the key of the records that are shown, `id` where that is not clear."""
+    names = tuple(key_names(next(iter(variables), None), name))
+    acting = [(one, one.record) for one in acts if one.record and one.record.action.constant in REPRESENTING_ACTIONS]
+    content = [(one.response(status), act.reply) for one, act in acting for status in (200, 201)]
+    media = [(shown.media("application/json"), at) for shown, at in content if shown is not None]
+    bodies = (one.schema.response.at(at) for one, at in media if one is not None and one.schema is not None)
+    return next((key for one in bodies if one is not None and (key := find_key(one, names))), "id")
 
 
 def _writers(acts: list[Operation]) -> list[Operation]:

@@ -29,11 +29,6 @@ FRESH_NAME_SAMPLE: Final = "b00000000n0"  # a text in the form of a fresh name
 LOOKUP_SHARE: Final = 0.2  # share of references by lookup, where the resource has lookups
 
 
-def groups_of(resource: Resource | None) -> tuple[tuple[str, ...], ...]:
-    """Return the members that are made unique, together: those that must be, and each that may have to be."""
-    return () if resource is None else (*resource.unique, *((name,) for name in resource.likely))
-
-
 class RecordFactory:
     """Creates the members of one resource's records.
 
@@ -84,7 +79,7 @@ class RecordFactory:
         keys = {resource.key} if resource is not None else set[str]()
         self._beside = keys.difference(self.members, self._needed)
         self._keys = tuple(schema for schema in (own, target_schema) if schema is not None)
-        self._groups = groups_of(resource)
+        self._groups = (*resource.unique, *zip(resource.likely, strict=True)) if resource is not None else ()
         self._own = self._independent_members()
         self.unique = frozenset(name for group in self._groups for name in group)
         names = () if resource is None else (resource.key, resource.tombstone, resource.version)
@@ -293,11 +288,8 @@ class RecordFactory:
         for _ in range(MAX_TRIES if unique and live else 0):
             (member,), record = context.choose(unique), context.choose(live)
             named = (self.name, record.key)
-            if (
-                record.key != own
-                and record.values.get(member) is not None
-                and named not in context.dropped | context.used
-            ):
+            is_free = record.key != own and named not in context.dropped | context.used
+            if is_free and record.values.get(member) is not None:
                 context.used.add(named)
                 return {**values, member: record.values[member]}
         return None

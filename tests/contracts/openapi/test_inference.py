@@ -63,3 +63,30 @@ def test_a_list_that_may_be_paged_in_ways_that_are_not_known_has_no_known_end(tm
 def test_parameters_that_select_or_only_give_a_size_leave_the_end_of_a_list_known(tmp_path, name):
     """A member of the records selects, and usual names of searches and orders do."""
     assert not _page(tmp_path, {name: {"type": "string"}}).otherwise
+
+
+def _shelf(folder, resources, *, status="409"):
+    """Return the resource of a document whose create declares a status, with these entries of `x-resources`."""
+    fields = {"name": {"type": "string"}, "kind": {"enum": ["a", "b"]}, "note": {"type": "string"}}
+    book = {"type": "object", "required": ["name", "kind"], "properties": fields}
+    body = {"content": {"application/json": {"schema": book}}}
+    answer = {"201": {"description": ""}, status: {"description": ""}}
+    create = {"operationId": "create", "requestBody": body, "responses": answer}
+    key = {"name": "bookId", "in": "path", "required": True, "schema": {"type": "integer"}}
+    read = {"operationId": "read", "parameters": [key], "responses": {"200": {"description": ""}}}
+    more = {"x-resources": resources} if resources else {}
+    return _contract(folder, {"/books": {"post": create}, "/books/{bookId}": {"get": read}}, **more).resources["books"]
+
+
+def test_what_an_entry_of_resources_does_not_say_is_inferred(tmp_path):
+    """Its schema and what a new record must have come from the operations, and what it says stays."""
+    own, whole = _shelf(tmp_path, {"books": {"key": "bookId", "assigned": True}}), _shelf(tmp_path, {})
+    assert (own.schema, own.required, own.key) == (whole.schema, ("name", "kind"), "bookId")
+    assert _shelf(tmp_path, {"books": {"required": []}}).required == ()
+
+
+def test_texts_that_a_create_needs_may_be_unique_where_nothing_else_explains_its_409(tmp_path):
+    """Where a unique member is declared, that is the reason."""
+    assert _shelf(tmp_path, {}).likely == ("name",)
+    assert _shelf(tmp_path, {"books": {"assigned": True, "unique": [["note"]]}}).likely == ()
+    assert _shelf(tmp_path, {}, status="400").likely == ()
