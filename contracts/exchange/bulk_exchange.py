@@ -24,8 +24,8 @@ from contracts.exchange.locations import find, json_of, parse_request, put, read
 from contracts.exchange.outcomes import OutcomeEntry, ReportedOutcome, entries_of, outcomes_of
 from contracts.exchange.raw_items import returned_items
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Response, essence
-from contracts.openapi.inference import page_of
 from contracts.openapi.model import Contract, NoRoute, Operation
+from contracts.openapi.representations import page_of
 from contracts.openapi.routing import Router
 from contracts.openapi.validation import is_lines
 from contracts.syntax.text import parse_digits

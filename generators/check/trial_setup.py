@@ -184,9 +184,8 @@ def _padded(trial: Trial, slot: str, case: ItemCase, members: Members) -> Member
     return None
 
 
-def _wide(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
+def _wide(trial: Trial, slot: str, _case: ItemCase, members: Members) -> Members:
     """Change a second free member, where there is one."""
-    del case
     return {**members, **trial.changed(f"w{slot}", members)}
 
 

@@ -14,8 +14,8 @@ from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, next_
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import JobTrace, handle_id, job_query, last_variable
 from contracts.messages import Exchange, Request
-from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation
+from contracts.openapi.representations import page_of
 from contracts.syntax.text import short
 from generators.client.session import Session
 from generators.errors import NotApplicableError

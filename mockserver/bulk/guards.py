@@ -159,8 +159,7 @@ def mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
 def size_refusal(context: RequestContext, plan: BulkPlan, kind: str, limit: int, size: int) -> Refusal:
     """Return the refusal of a request of `size` items, which are more or fewer than the limit."""
     rule, word = ("maxItems", "at most") if kind == "tooMany" else ("minItems", "at least")
-    what = "map" if plan.bulk.items.shape == "map" else "list"
-    detail = f"The {what} must have {word} {limit} items; it has {size}."
+    detail = f"The {'map' if plan.bulk.items.shape == 'map' else 'list'} must have {word} {limit} items; it has {size}."
     violation = Violation(
         pointer=plan.item_reader.location(context) or "",
         rule=rule,

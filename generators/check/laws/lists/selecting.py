@@ -107,8 +107,7 @@ def columns_of(factory: RecordFactory) -> FilterMembers:
 
 def _normalised(factory: RecordFactory) -> list[str]:
     """Return the members that would be free if they were not normalised."""
-    resource = factory.resource
-    if resource is None:
+    if (resource := factory.resource) is None:
         return []
     bound = {resource.key, resource.version, resource.tombstone, *resource.references, *factory.unique}
     return [name for name in factory.members if name in resource.normalize and name not in bound]
