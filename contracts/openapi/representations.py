@@ -313,11 +313,13 @@ def shows_deleted(operation: Operation, operations: Iterable[Operation]) -> bool
     """Return whether a DELETE is declared to answer what a read does: it may leave the record, in another state."""
     if operation.method != "DELETE":
         return False
-    reads = [_shown_ref(one) for one in operations if one.method == "GET" and one.path == operation.path]
-    return _shown_ref(operation) in reads and reads != [None]
+    shown = _shown(operation)
+    reads = [_shown(one) for one in operations if one.method == "GET" and one.path == operation.path]
+    return bool(shown) and shown in reads
 
 
-def _shown_ref(operation: Operation) -> str | None:
+def _shown(operation: Operation) -> Mapping[str, object]:
+    """Return the schema of what an operation answers with 200, none where it has none."""
     answered = operation.responses.get("200")
     shown = _json_schema(answered.content) if answered is not None else None
-    return None if shown is None else shown.ref
+    return {} if shown is None else shown.raw

@@ -70,7 +70,8 @@ class Names:
         start = Random(self.run or self.prefix).getrandbits(64) + n
         for width in WIDTHS:
             yield from (_written(start, 36, width), _written(start, 36, width).upper(), _written(start, 10, width))
-            yield 10 ** (width - 1) + start % (9 * 10 ** (width - 1))
+            least = 10 ** (width - 1)
+            yield from (least + start % (9 * least), least + start % (least // 2))
 
     def register(self, value: Any, slot: object) -> Any:
         """Record a value under a slot and return it."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 
-from contracts.syntax.text import counted
 from mockserver.cli.shared.options import Duration, RenamedOption, reading_of, reading_options
 from mockserver.cli.shared.outputs import ReportingCommand, baseline_of, report_options, reporting, tell
 from mockserver.cli.shared.target import (
@@ -213,6 +212,7 @@ def _report(
 
 def _time_wanted(answers: "Sequence[CheckResult]", seconds: float) -> list[tuple[str, str]]:
     """Return how many checks had no time, and how much would do if they take as long as the others; [] for none."""
+    from contracts.syntax.text import counted
     from generators.check.run import BUDGET_USED_UP
 
     idle = sum(one.reason == BUDGET_USED_UP for one in answers)

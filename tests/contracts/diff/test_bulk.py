@@ -187,7 +187,7 @@ def test_every_member_of_the_vocabulary_is_compared():
     assert {row.at for row in JOB_RULES} | {"when", "active", "outcomes", "takes"} == fields
     assert {row.at for row in OUTCOME_RULES} == {one.name for one in dataclasses.fields(values.Outcomes)}
     assert {row.at for row in IDEMPOTENCY_RULES} == {one.name for one in dataclasses.fields(values.Idempotency)}
-    assert RESOURCE_RULES.keys() | {"name", "schema", "extras", "inferred"} == {
+    assert RESOURCE_RULES.keys() | {"name", "schema", "extras", "inferred", "likely"} == {
         one.name for one in dataclasses.fields(values.Resource)
     }
 

@@ -43,7 +43,7 @@ def test_the_longer_mount_wins(things):
 def test_case_counts_unless_the_contract_says_otherwise(things):
     """A mount is matched as its contract matches paths."""
     folded = replace(things, contract=replace(things.contract, ignore_case=True))
-    assert get(Service([folded], Options(), NOW), "/THINGS/boxes/x").data["detail"].startswith("No boxes")
+    assert get(Service([folded], Options(), NOW), "/THINGS/boxes/x").data["detail"].startswith("No record of boxes")
     assert get(Service([things], Options(), NOW), "/THINGS/boxes/x").data["detail"].startswith("Nothing is served")
 
 

@@ -18,7 +18,7 @@ from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from generators.check.laws.calls.body_members import declares_refusal
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
-from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members, read_record
+from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.specimens import send_and_follow
 from generators.client.environments import Environment
 from generators.client.session import Session
@@ -46,7 +46,6 @@ OTHER_VERSION: Final = 10**6  # of no record
 CREATING: Final = ("upsert", "replace")  # that delete a record, too, where the member that marks it so is set
 MAX_SITES: Final = 5
 FALSE_CONDITION: Final = "412"
-NEVER: Final = 987_654  # a version that no record here comes to
 Part: TypeAlias = Callable[[Session, RecordSite, str], None]
 
 
@@ -75,50 +74,15 @@ def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     parts = (_deleted, *(others if action != "delete" else (_referred_to,)))
     trials = [partial(part, session, site, action) for site in sites[:MAX_SITES] for part in parts]
     yield from run_each(trials, partial(_judged, session))
-    if action in {*CREATING, "update", "delete"} and takes_conditions(operation):
-        yield from run_each([one for one in sites if one.resource.version], partial(_for_false_tags, session, action))
     yield from run_each(sites[:MAX_SITES], partial(_under_false_conditions, session, action))
-
-
-def takes_conditions(operation: Operation) -> bool:
-    """Say whether an operation declares that it compares entity tags, and refuses what is for another one."""
-    named = {one.name.lower() for one in operation.parameters if one.where == "header" and not one.is_ignored}
-    return IF_MATCH.lower() in named and FALSE_CONDITION in operation.responses
-
-
-def _for_false_tags(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:
-    """Write for an entity tag that a record had before, and for one that it never had: nothing is done."""
-    operation, names = site.operations[action], session.names()
-    known = _created(session, site, names, "c")
-    old = read_record(session, site, known.key)
-    change, context = ("update" if "update" in site.operations else action), record_context_of(names, session.rng(LAW))
-    if action != "delete" or change != action:
-        changed = record_factory_of(session, site.resource).fresh_change(context, "c0")
-        session.send(_request(site, change, changed, known, old.known_version))
-    new = read_record(session, site, known.key)
-    tags = {_tag(operation, one) for one in (old, replace(new, exchange=None, version=NEVER))} - {_tag(operation, new)}
-    for n, tag in enumerate(sorted(tags), 1):
-        member = record_factory_of(session, site.resource).fresh_change(context, f"c{n}") if action != "delete" else {}
-        call = _request(site, action, member, known, new.known_version)
-        exchange = session.send(replace(call, headers=call.headers.without(IF_MATCH).with_((IF_MATCH, tag))))
-        after = read_record(session, site, known.key)
-        if exchange.response.status in SUCCESS_STATUS or new.differs(after, names):
-            says = f"a single {action} for {tag} is done, and that is not the entity tag of the record"
-            found = [one for one in (exchange, after.exchange) if one is not None]
-            yield new_finding(LAW, operation.id, f"single {action} for a false entity tag", says, found)
-            return
-
-
-def _tag(operation: Operation, read: Snapshot) -> str:
-    """Return the entity tag with which a record was read, by default its version."""
-    shown = read.exchange.response.headers.get("ETag") if read.exchange is not None else None
-    return shown or precondition_value(operation, IF_MATCH, read.known_version)
 
 
 def _under_false_conditions(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:
     """Write under conditions that are false (RFC 9110, 13.1.1 and 13.1.2), where they and 412 are declared."""
     operation, names = site.operations[action], session.names()
-    fields = {one.name.lower(): one.schema for one in operation.parameters if one.where == "header"}
+    fields = {
+        one.name.lower(): one.schema for one in operation.parameters if one.where == "header" and not one.is_ignored
+    }
     if FALSE_CONDITION not in operation.responses:
         return
     for (name, value), what, request in _conditional(session, site, action, names):
