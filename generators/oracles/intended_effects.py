@@ -65,12 +65,12 @@ class RecordType:
 
     def _inside(self, members: Mapping[str, object]) -> dict[str, object]:
         """Return members without a key that the schema has no member for: it stands beside them."""
-        beside = {self.resource.key}.difference(self.members)
+        beside = set() if self.resource.assigned else {self.resource.key}.difference(self.members)
         return {name: value for name, value in members.items() if name not in beside}
 
     def accepts(self, name: str, value: object) -> bool:
         """Return whether a value is valid for a member by itself."""
-        is_beside = name == self.resource.key or not self.is_closed
+        is_beside = (name == self.resource.key and not self.resource.assigned) or not self.is_closed
         return self.schemas[name].is_valid(value) if name in self.schemas else is_beside
 
     def missing(self, members: Mapping[str, object]) -> list[str]:

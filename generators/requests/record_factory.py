@@ -76,7 +76,7 @@ class RecordFactory:
         listed = self.schema.raw.get("required") if self.schema is not None else None
         self._needed = (*self._required, *as_list(listed))
         own = self.members.get(resource.key) if resource is not None else None
-        keys = {resource.key} if resource is not None else set[str]()
+        keys = {resource.key} if resource is not None and not resource.assigned else set[str]()
         self._beside = keys.difference(self.members, self._needed)
         self._keys = tuple(schema for schema in (own, target_schema) if schema is not None)
         self._groups = (*resource.unique, *zip(resource.likely, strict=True)) if resource is not None else ()

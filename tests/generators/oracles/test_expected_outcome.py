@@ -43,6 +43,12 @@ EXPECTED = [
     ),
     ("creating one without a name", [], effect("authors", "create", ABSENT, NEW), OPEN),
     ("creating one whose name the server makes", [], effect("books", "create", ABSENT, BOOK), DONE),
+    (
+        "a key beside what the server names, which no member of a closed schema is",
+        [],
+        effect("books", "create", ABSENT, {**BOOK, "id": 9}),
+        UNFIT,
+    ),
     ("changing one that is there", [author()], effect("authors", "update", ANN, {"name": "A"}), DONE),
     ("changing one that is not there", [], effect("authors", "update", ANN, {"name": "A"}), GONE),
     ("changing one that was deleted", [author(present=False)], effect("authors", "update", ANN, {"name": "A"}), GONE),
