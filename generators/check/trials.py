@@ -27,7 +27,7 @@ UNAUTHORIZED_STATUSES: Final = frozenset((401, 403))
 TAKEN_STATUSES: Final = frozenset((400, 409, 412, 422))  # of a creation with a value that is in use
 EXPECTED: Final = frozenset(("done", "untold"))  # results of items whose records are stored if all is well
 MAX_RESENDS: Final = 12  # times that unprocessed items are resent
-BUSY_DELAYS: Final = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds to wait for other jobs, of which only so many may run
+BUSY_DELAYS: Final = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds to wait for other jobs before each try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,11 @@ def send(trial: Trial, options: SendOptions) -> Exchange:
     Raises NotApplicableError when access is denied, or when other jobs run for long.
     """
     for seconds in BUSY_DELAYS:
+        if seconds:
+            trial.context.session.wait(timedelta(seconds=seconds))
         exchange = send_at_once(trial, options)
         if not _is_over_limit(trial.context, exchange):
             return exchange
-        trial.context.session.wait(timedelta(seconds=seconds))
     raise NotApplicableError(f"other jobs are running ({exchange.response.status})")
 
 

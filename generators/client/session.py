@@ -113,8 +113,7 @@ class Session:
     `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to
     values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client that it acts as, None
     for whoever the client's own credentials name: `own_client`, where that is a test client. `paces` are how long jobs
-    took, shared by sessions; `unended` are
-    those for whose end nobody waits any longer.
+    took, shared by sessions; `unended` are those for whose end nobody waits any longer.
     """
 
     def __init__(
