@@ -1,4 +1,4 @@
-"""Find likely bulk operations of a document, and draft an `x-bulk` for each. Begin with `find_drafts`.
+"""Find likely bulk operations of a document: `find_drafts` drafts an `x-bulk` for each, `undeclared_note` names them.
 
 What is drafted is read from names and schemas; each draft says why, and what to check.
 """
@@ -22,7 +22,7 @@ from contracts.drafts.bulk_evidence import (
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import types_of
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import pointer_of
+from contracts.syntax.text import listed, pointer_of
 
 METHODS: Final = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 ACTION_WORDS: Final = {
@@ -58,6 +58,16 @@ def find_drafts(contract: Contract) -> tuple[BulkDraft, ...]:
     """Return a draft for each likely bulk operation without `x-bulk`, in the document's order."""
     drafts = (_draft(contract, one) for one in contract.operations if one.bulk is None and one.method in METHODS)
     return tuple(one for one in drafts if one is not None)
+
+
+def undeclared_note(contract: Contract, document: str) -> str:
+    """Return a line about likely bulk operations of a document that declares none, "" where there are none."""
+    if any(one.bulk is not None for one in contract.operations):
+        return ""
+    names = [one.operation.id for one in find_drafts(contract)]
+    look = "looks like a bulk operation" if len(names) == 1 else "look like bulk operations"
+    says = f"{listed(names)} {look}, which no x-bulk declares; for a draft: bulkproof init {document}\n"
+    return says if names else ""
 
 
 def _draft(contract: Contract, operation: Operation) -> BulkDraft | None:

@@ -102,6 +102,7 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     """
     from contextlib import ExitStack
 
+    from contracts.drafts.bulk_drafts import undeclared_note
     from generators.client.environments import connect, control_note, is_sandbox
     from generators.triage.corpus import broad_baseline_note, write_baseline
 
@@ -109,6 +110,7 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
         known = baseline_of(given)
         place = place_of(url, given)
         contract, plan = _planned(api, mount, place, given)
+        click.echo(undeclared_note(contract, api), err=True, nl=False)
         require_server(url, given["timeout"])
         has_sandboxes, note = control_note(contract, place, needs_sandboxes=False)
         if note:

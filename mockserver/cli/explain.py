@@ -35,6 +35,7 @@ def explain(*, api: str, wanted: tuple[str, ...], form: str, **reading: Any) -> 
 
     bulkproof explain openapi.yaml --overlay bulk.overlay.yaml
     """
+    from contracts.drafts.bulk_drafts import undeclared_note
     from mockserver.apis.explanation import explanation
     from mockserver.apis.sources import find_sources
 
@@ -46,6 +47,7 @@ def explain(*, api: str, wanted: tuple[str, ...], form: str, **reading: Any) -> 
         click.echo(orjson.dumps(about, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo("\n".join(_text(loaded.contract, about["operations"])))
+        click.echo(undeclared_note(loaded.contract, api), nl=False)
 
 
 def _selected(contract: "Contract", wanted: tuple[str, ...]) -> "tuple[Operation, ...]":

@@ -84,6 +84,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     if given["self_test"]:
         return run_self_tests(context, api, given)
     require_no_self_test(context)
+    from contracts.drafts.bulk_drafts import undeclared_note
     from contracts.errors import MisuseError
     from generators.client.http import NoAnswerError
     from mockserver.apis.sources import PYTHON_PLACE
@@ -93,6 +94,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
             raise click.UsageError(f"Missing {'argument API or FILE' if api is None else 'option --url'}.", context)
         served = api_of(api, mount, place_of(url, given), reading_of(given))
         require_server(url, given["timeout"])
+        click.echo(undeclared_note(served.contract, api), err=True, nl=False)
         try:
             state = _campaign(served, url, given, so_far, may_travel=PYTHON_PLACE.fullmatch(api) is None)
         except NoAnswerError as error:

@@ -81,3 +81,15 @@ def test_nothing_to_declare_is_said(tmp_path):
     assert run(path) == (2, "", says)
     gone = tmp_path / "gone.yaml"
     assert run(gone) == (2, "", f"Error: {gone}: there is no such file. Name an OpenAPI document.\n")
+
+
+def test_other_commands_tell_of_what_nothing_declares(tmp_path, parcels, serving):
+    overlay = tmp_path / "o.yaml"
+    run(parcels, "-o", overlay)
+    note = f"look like bulk operations, which no x-bulk declares; for a draft: bulkproof init {parcels}\n"
+    plain, declared = (CliRunner().invoke(main, ["explain", str(one)]).stdout for one in (parcels, overlay))
+    assert (plain.endswith(note), note in declared) == (True, False)
+    client = serving(str(parcels))
+    where = f"{client.running.url}/@{client.sandbox}"
+    judged = CliRunner().invoke(main, ["check", str(parcels), "--url", where, "--read-only"])
+    assert (judged.exit_code, judged.stderr.endswith(note)) == (0, True)
