@@ -62,7 +62,7 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (
-    400  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
+    401  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # `run`, a folder for what commands share,
     # what a surviving bug did, what became of the items of jobs and targets,
     # the first call that is shown,
@@ -103,7 +103,7 @@ MAX_MODULES = (
     # lists judged by earlier ones, single writes as jobs, wrong members of bodies,
     # items with faults, faults of each member, single writes, refusals of everything,
     # what changes nothing, lists asked in other words, lanes of a check, items that refer to others,
-    # the requests of the reference model
+    # the requests of the reference model, records apart from the choice of handlers
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400

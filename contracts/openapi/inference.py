@@ -12,12 +12,14 @@ from typing import Any, Final
 from contracts.bulk.model import Choice, RecordAct, Resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import INTEGER, types_of
-from contracts.openapi.representations import find_key, key_names, page_of, shows_deleted
+from contracts.openapi.representations import find_key, key_names, page_of, shows_deleted, shows_the_same
+from contracts.openapi.routing import VARIABLES, last_variable
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, tokens_of
 
 COLLECTION_ACTIONS: Final = {"GET": "list", "POST": "create"}
 ITEM_ACTIONS: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+BELOW_RECORD: Final = re.compile(r"(.*\{[^{}]*\})[:/][^{}/]+")
 CAPITAL_LETTER: Final = re.compile(r"(?<!^)([A-Z])")
 
 
@@ -153,6 +155,32 @@ def _inferred(operation: Operation, names: Mapping[str, str], operations: Iterab
 
 def _act(action: str, name: str, key: str | None = None) -> RecordAct:
     return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key, inferred=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAction:
+    """An operation one word below a record, such as `/orders/{id}/close`, and the `reading` of that record.
+
+    `act` is a reading by the path of the operation, which `shows` the record or something else.
+    """
+
+    reading: Operation
+    act: RecordAct
+    shows: bool
+
+
+def record_actions(contract: Contract) -> dict[str, RecordAction]:
+    """Return the operations on records of which nothing says what they do, by operationId."""
+    acts = [(one, one.record) for one in contract.operations if one.record and one.method == "GET"]
+    reads = {VARIABLES.sub("{}", one.path): (one, act) for one, act in acts if act.action.constant == "read"}
+    found: dict[str, RecordAction] = {}
+    for one in contract.operations:
+        below = None if one.record or one.bulk or one.reads else BELOW_RECORD.fullmatch(one.path)
+        reading, act = reads.get(VARIABLES.sub("{}", below[1]), (None, None)) if below else (None, None)
+        if reading is not None and act is not None and act.key == f"path:{last_variable(reading.path)}":
+            own = replace(act, key=f"path:{last_variable(one.path)}")
+            found[one.id] = RecordAction(reading=reading, act=own, shows=shows_the_same(one, reading))
+    return found
 
 
 def _versions(operations: Iterable[Operation]) -> dict[str, str]:

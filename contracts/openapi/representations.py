@@ -311,15 +311,18 @@ def _may_page(parameter: Parameter) -> bool:
 
 def shows_deleted(operation: Operation, operations: Iterable[Operation]) -> bool:
     """Return whether a DELETE is declared to answer what a read does: it may leave the record, in another state."""
-    if operation.method != "DELETE":
-        return False
-    shown = _shown(operation)
-    reads = [_shown(one) for one in operations if one.method == "GET" and one.path == operation.path]
-    return bool(shown) and shown in reads
+    reads = [one for one in operations if one.method == "GET" and one.path == operation.path]
+    return operation.method == "DELETE" and any(shows_the_same(operation, one) for one in reads)
 
 
-def _shown(operation: Operation) -> Mapping[str, object]:
-    """Return the schema of what an operation answers with 200, none where it has none."""
-    answered = operation.responses.get("200")
-    shown = _json_schema(answered.content) if answered is not None else None
+def shows_the_same(operation: Operation, other: Operation) -> bool:
+    """Return whether two operations are declared to answer their successes with one schema."""
+    shown = _success_schema(operation)
+    return bool(shown) and shown == _success_schema(other)
+
+
+def _success_schema(operation: Operation) -> Mapping[str, object]:
+    """Return the schema of what an operation answers with its first status of success, none where it has none."""
+    statuses = sorted(status for status in operation.responses if status.startswith("2"))
+    shown = _json_schema(operation.responses[statuses[0]].content) if statuses else None
     return {} if shown is None else shown.raw

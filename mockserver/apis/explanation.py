@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.in_words import bulk_in_words
-from contracts.bulk.model import Bulk, Outcomes
+from contracts.bulk.model import Bulk, Outcomes, RecordAct
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.operations import node_at
@@ -87,9 +87,17 @@ def _answerer(ready: PreparedApi, operation: Operation) -> tuple[str, str]:
     for role, plans in (("polls", ready.polls), ("cancels", ready.cancels)):
         if name in plans:
             return "job", f"{role} the jobs of {_named(plan.operation.id for plan in plans[name])}"
-    if operation.record is None:
-        return "document", "the document answers it: an example, else a value made from the schema"
-    act = operation.record
+    return _record_answerer(ready, operation, operation.record) if operation.record else _other_answerer(ready, name)
+
+
+def _other_answerer(ready: PreparedApi, name: str) -> tuple[str, str]:
+    below = ready.actions.get(name)
+    if below is not None and below.shows:
+        return "record", f"shows a record of {below.act.resource.constant} as it is: nothing says what this does to it"
+    return "document", "the document answers it: an example, else a value made from the schema"
+
+
+def _record_answerer(ready: PreparedApi, operation: Operation, act: RecordAct) -> tuple[str, str]:
     source = "inferred from method and path" if act.inferred else "as its x-record says"
     resource = ready.api.contract.resources.get(act.resource.constant)
     if act.inferred and resource is not None and resource.inferred and not keeps_state(ready.api, operation):

@@ -12,9 +12,11 @@ from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import Response
 from contracts.openapi.inference import (
     KeyType,
+    RecordAction,
     fallback_resource,
     key_type,
     keys_of,
+    record_actions,
     representation_schema,
     settable_members,
 )
@@ -42,9 +44,10 @@ class PreparedApi:
     """What the pipeline needs of one API.
 
     `polls`, `cancels`, `results`, `opens` and `starts` map an operationId to the plans of its jobs, `representations`
-    resources to the schema of a record that is shown. `examples` are answers of the document that were made before,
-    `accepted` operations with values of `Accept` that admit one of their answers, and `queries` the query parameters of
-    valid calls, by all that they were read from. `job_ids` says what the id of a job is like that an operation makes.
+    resources to the schema of a record that is shown, `actions` operations to the records that they act on. `examples`
+    are answers of the document that were made before, `accepted` operations with values of `Accept` that admit one of
+    their answers, and `queries` the query parameters of valid calls, by all that they were read from. `job_ids` says
+    what the id of a job is like that an operation makes.
     """
 
     api: Api
@@ -58,6 +61,7 @@ class PreparedApi:
     starts: Mapping[str, tuple[BulkPlan, ...]]
     indexes: Mapping[str, tuple[Index, ...]]
     representations: Mapping[str, Schema | None]
+    actions: Mapping[str, RecordAction]
     examples: dict[tuple[str, int, str, bool], Response] = field(default_factory=dict)
     accepted: set[tuple[str, str]] = field(default_factory=set)
     queries: dict[Hashable, Mapping[str, object]] = field(default_factory=dict)
@@ -104,6 +108,7 @@ def _make(api: Api) -> PreparedApi:
         starts=_by(plans, "start"),
         indexes={name: _indexes(contract, resource) for name, resource in contract.resources.items()},
         representations={name: representation_schema(contract, one) for name, one in contract.resources.items()},
+        actions=record_actions(contract) if api.plain else {},
     )
 
 

@@ -12,9 +12,8 @@ from typing import Any, Final
 from contracts.bulk.model import RecordAct
 from contracts.exchange.locations import put, put_at
 from contracts.messages import ABSENT, Headers, Response
-from contracts.openapi.inference import KeyType
+from contracts.openapi.inference import KeyType, RecordAction
 from contracts.openapi.model import Operation, is_json
-from contracts.openapi.routing import last_segment_variable
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import look_up
 from mockserver.api.model import Refusal, RequestContext
@@ -58,15 +57,33 @@ def serve_inferred(context: RequestContext) -> Response:
     return getattr(server, operation.record.action.constant)() or answer_from_document(context)
 
 
+def serve_inferred_action(context: RequestContext, action: RecordAction) -> Response:
+    """Serve an operation that acts on an inferred record: it shows the record as it is, or what the document says."""
+    resource = inferred_resource(context.api, action.act.resource.constant)
+    if resource is None:
+        return answer_from_document(context)
+    status = success_status(context.routed)
+    shown = resource.replies[action.reading.id].shown if action.shows else None
+    reply = RecordReply(status=status, media=json_media(context.routed.response(status)), shown=shown)
+    return InferredServer(context, context.routed, action.act, resource, reply).act_on() or answer_from_document(
+        context
+    )
+
+
 class InferredServer:
     """Serves one request for a record of an inferred resource; its methods return None where the document answers."""
 
     def __init__(
-        self, context: RequestContext, operation: Operation, act: RecordAct, resource: InferredResource
+        self,
+        context: RequestContext,
+        operation: Operation,
+        act: RecordAct,
+        resource: InferredResource,
+        reply: RecordReply | None = None,
     ) -> None:
         self.context, self.operation, self.act, self.resource = context, operation, act, resource
-        self.reply = resource.replies[operation.id]
-        variable = last_segment_variable(operation.path) if act.key is not None else None
+        self.reply = reply or resource.replies[operation.id]
+        variable = act.key.removeprefix("path:") if act.key is not None else None
         above = [value for name, value in context.variables.items() if name != variable]
         self.collection = Collection("/".join((context.scope, *above)), resource.name)
         self.store = context.api_state.store
@@ -104,6 +121,12 @@ class InferredServer:
         if headers and matches_if_none_match(self.context, self.operation, record):
             return not_modified(headers)
         return self._record_response(self.reply, record)
+
+    def act_on(self) -> Response | None:
+        """Return the record as `read` does; for a deleted one None where no 404 is declared."""
+        record = self.store.get(self.collection, self.key)
+        is_gone = record is not None and record.deleted
+        return None if is_gone and self.operation.response(404) is None else self.read()
 
     def create(self) -> Response | None:
         """Store a new record under the key that the reply tells: the client's, or a new one.

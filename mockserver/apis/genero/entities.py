@@ -11,7 +11,7 @@ from mockserver.apis.genero.access import FIELD_DEFAULTS, SWITCHES, tenants
 from mockserver.bulk.prepared_api import prepared
 from mockserver.bulk.record_service import RecordRules
 from mockserver.domain.values import Item, ItemFault, Outcome
-from mockserver.engine.handlers import run_of, stored_record
+from mockserver.engine.declared_records import run_of, stored_record
 from mockserver.stores.interface import Record
 
 ENTITY_WORDS: Final[Mapping[str, str]] = {

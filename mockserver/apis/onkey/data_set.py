@@ -20,7 +20,7 @@ from mockserver.apis.onkey.resource_types import (
     value_of,
 )
 from mockserver.domain.values import ItemFault, Resolution
-from mockserver.engine.handlers import run_of
+from mockserver.engine.declared_records import run_of
 from mockserver.stores.interface import Collection, Key, Record, View
 
 WantedValues: TypeAlias = Sequence[tuple[Steps, object]]

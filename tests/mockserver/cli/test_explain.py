@@ -155,3 +155,12 @@ def test_operations_of_an_apis_own_code_are_explained_too():
     assert found["axes"]["items"][0] == "An array, the whole body."
     assert "codes by fault (" in " ".join(found["axes"]["reply"])
     assert "length: Core_LengthValidator" in " ".join(found["axes"]["reply"])
+
+
+def test_what_is_done_to_a_record_is_told():
+    """Nothing says what such an operation does; it shows the record."""
+    one = explained(CASES.parent / "mockserver" / "data" / "stock.yaml")["countGood"]
+    assert (one["answered"], one["says"]) == (
+        "record",
+        "shows a record of goods as it is: nothing says what this does to it",
+    )

@@ -185,3 +185,10 @@ def test_the_sandbox_of_the_document_is_accused_of_nothing(seed, tmp_path, monke
     with running(str(STOCK), mode="frozen") as bulkproof:
         done = CliRunner().invoke(main, ["check", str(STOCK), "--url", bulkproof.url, "--seed", seed])
     assert done.exit_code == 0, done.output
+
+
+def test_what_is_done_to_a_record_shows_the_record(send):
+    """An operation one word below a record, of which nothing says what it does; there is none of no record."""
+    first = send("GET", "/goods")[1]["items"][0]
+    assert send("POST", f"/goods/{first['id']}:count") == (200, first)
+    assert send("POST", "/goods/999:count")[0] == 404

@@ -156,6 +156,27 @@ def test_what_a_client_creates_is_real_in_any_envelope(tmp_path, shape):
     assert names_in(served.ask("GET", "/pets").data) == []
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("path", ["/pets/{petId}/feed", "/pets/{id}:feed"])
+def test_what_is_done_to_a_record_shows_the_record(tmp_path, shape, path):
+    """An operation one word below a record shows what was created, and 404 once that is deleted; others as ever."""
+    one, every, new = SHAPES[shape]
+    raw = document(one, every, new)
+    names = [{"name": path.partition("{")[2].partition("}")[0], "in": "path", "required": True, "schema": {}}]
+    done = {"post": {"responses": {"200": answer(one), "404": NO_BODY}}, "get": {"responses": {"200": answer(NUMBER)}}}
+    raw["paths"][path] = {"parameters": names, **done}
+    served = Served(tmp_path, raw)
+    pet = record_in(
+        served.ask("POST", "/pets", {"pet": {"name": "Ann"}} if shape == "named" else {"name": "Ann"}, 201).data
+    )
+    fed, unknown = (path.replace(path[path.index("{") : path.index("}") + 1], key) for key in (pet["id"], "nobody"))
+    assert record_in(served.ask("POST", fed).data) == pet
+    assert record_in(served.ask("POST", unknown).data)["id"] == "nobody"
+    assert served.ask("GET", fed).headers.get("Bulkproof-Answer") == "generated"
+    served.ask("DELETE", f"/pets/{pet['id']}", None, 204)
+    served.ask("POST", fed, None, 404)
+
+
 def test_a_new_record_is_where_the_header_fields_and_links_of_its_response_say(tmp_path):
     """With a body or without one; a field that leads to another resource is left alone."""
     fields = {"Location": {}, "X-Pet": {"schema": {"type": "string"}}, "X-Owner": {"schema": {"const": "me"}}}
