@@ -324,3 +324,35 @@ def test_an_item_without_a_key_that_may_be_told_is_not_told_by_its_key(judge, se
     items = [{"ref": key, "thing": {"id": f"b00000-{n}", "name": 7}} for n, key in enumerate(sent)]
     answer = answer_of(told, [BAD] * len(told), len(told))
     assert judge.told("POST", "/things/marked", items, 207, answer) == found
+
+
+BOXES = load(Path(__file__).parent / "data" / "boxes.yaml")
+FAILS = ["single good create fails"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "found"),
+    [
+        ("/boxes", 409, []),  # declared, and nothing says for what
+        ("/boxes", 422, []),  # a rule of a resource of which nothing is declared
+        ("/boxes", 400, FAILS),
+        ("/crates", 409, FAILS),
+        ("/crates", 422, FAILS),
+    ],
+)
+def test_a_good_write_may_break_a_rule_that_nothing_says_where_its_status_is_declared(path, status, found):
+    """409 may be of a uniqueness that no word declares; other refusals may be of what is only inferred."""
+    judge = Judge(BOXES)
+    assert judge.told("POST", path, {"name": "b00000-n"}, status, {}) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "found"),
+    [("/boxes", 200, []), ("/crates", 204, ["record is there that must not be"])],
+)
+def test_a_deletion_that_shows_the_record_may_keep_it(path, status, found):
+    """It is declared with the response of a reading: the record may be there in another state."""
+    judge, box = Judge(BOXES), {"id": "7", "name": "b00000-n"}
+    assert judge.told("POST", path, {"name": "b00000-n"}, 201, box) == []
+    assert judge.told("DELETE", f"{path}/7", ABSENT, status, box) == []
+    assert judge.told("GET", f"{path}/7", ABSENT, 200, box) == found
