@@ -25,7 +25,7 @@ from contracts.exchange.locations import (
     locate,
     reader,
 )
-from contracts.exchange.raw_items import named_items, payload_reader
+from contracts.exchange.raw_items import barred_envelope, named_items, payload_reader, without
 from contracts.exchange.references import keys_awaited, references_of
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
@@ -135,6 +135,7 @@ class _ItemReader:
         self._grouping = _absent if grouping is None else reader(grouping)
         self._key_of = None if bulk.key.at is None else reader(bulk.key.at)
         self._names_target = names_target(bulk)
+        self._envelopes: dict[tuple[str | None, str | None], frozenset[str]] = {}
         self._tombstone = tuple((reader(at), value) for at, value in effect.tombstone.items())
         self._router = Router(contract) if effect.http or identifies_records(effect) else None
 
@@ -166,7 +167,7 @@ class _ItemReader:
             action=action,
             resource=resource,
             target=target,
-            payload=payload,
+            payload=without(payload, self._beside(resource, action)),
             version=self._version(raw),
             group=self._group(name, raw),
             raw=raw,
@@ -195,6 +196,14 @@ class _ItemReader:
             group=self._group(name, raw),
             raw=raw,
         )
+
+    def _beside(self, resource: str | None, action: str | None) -> frozenset[str]:
+        """Return the members of items that say what they are, and are no content of a record."""
+        if (resource, action) not in self._envelopes:
+            at = None if resource is None or self._bulk.effect.payload else self._contract.resources[resource].schema
+            schema = None if at is None else self._contract.schemas.schema(at).request
+            self._envelopes[resource, action] = barred_envelope(self._bulk, schema, action)
+        return self._envelopes[resource, action]
 
     def _group(self, name: object, raw: object) -> object:
         return name if self._bulk.items.groups is not None else self._grouping(raw)

@@ -14,6 +14,7 @@ from contracts.bulk.model import Bulk, Location
 from contracts.exchange.item_text import pair_lines
 from contracts.exchange.locations import Reader, RequestValues, chooser, is_outside, locate, reader
 from contracts.messages import ABSENT
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import tokens_of
 
 Named: TypeAlias = list[tuple[object, object]]
@@ -99,6 +100,34 @@ def payload_reader(bulk: Bulk, at: Location) -> Reader:
     if not added:
         return reader(at)
     return lambda raw: {name: one for name, one in raw.items() if name not in added} if isinstance(raw, dict) else raw
+
+
+def envelope(bulk: Bulk, action: str | None = None) -> frozenset[str]:
+    """Return the members by which an item that is its own payload says what it is, beside those of its record.
+
+    One that creates a record names none: a key in it is content.
+    """
+    effect, order, creates = bulk.effect, bulk.order, action == "create"
+    choices = [one.source for one in (effect.action, effect.resource) if one is not None]
+    named = () if creates else effect.target
+    own = None if creates and bulk.key.by != "client" else bulk.key.at
+    places = [*choices, *named, own, effect.version, bulk.unit.group, order.group_by, order.depends_on]
+    inside = {tokens_of(one)[0] for one in places if one and one.startswith("/")}
+    return frozenset(inside) if not effect.payload and not effect.http else frozenset()
+
+
+def barred_envelope(bulk: Bulk, schema: Schema | None, action: str | None) -> frozenset[str]:
+    """Return the members of the envelope that a closed schema of records does not have: they are no content."""
+    if schema is None or schema.raw.get("additionalProperties") is not False:
+        return frozenset()
+    return envelope(bulk, action).difference(schema.members())
+
+
+def without(payload: object, beside: frozenset[str]) -> object:
+    """Return what an item writes: its payload without what stands beside it."""
+    if not isinstance(payload, Mapping) or beside.isdisjoint(payload):
+        return payload
+    return {name: value for name, value in payload.items() if name not in beside}
 
 
 def _is_map_of_lists(bulk: Bulk, found: object) -> bool:

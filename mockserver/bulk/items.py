@@ -20,7 +20,14 @@ from contracts.exchange.locations import (
     reader,
 )
 from contracts.exchange.preconditions import IF_MATCH, Version, is_if_match, read_precondition, read_version
-from contracts.exchange.raw_items import collection_reader, named_items, payload_reader, raw_items_reader
+from contracts.exchange.raw_items import (
+    barred_envelope,
+    collection_reader,
+    named_items,
+    payload_reader,
+    raw_items_reader,
+    without,
+)
 from contracts.messages import ABSENT, FORM_MEDIA_TYPE, essence
 from contracts.openapi.bulk_checks import RECORD_ACTIONS
 from contracts.openapi.inference import KeyType
@@ -49,6 +56,7 @@ class ItemReader:
         "_action",
         "_bulk",
         "_collection",
+        "_envelopes",
         "_fallback",
         "_group",
         "_has_one_action",
@@ -87,6 +95,7 @@ class ItemReader:
         self._keys = keys
         self._bulk, self._resources, self._fallback = bulk, resources, fallback
         self._payload = payload_reader(bulk, effect.payload)
+        self._envelopes: dict[tuple[str, str], frozenset[str]] = {}
         self._payloads = {action: payload_reader(bulk, at) for action, at in effect.payload_of.items()}
         self._version = None if effect.version is None or is_outside(effect.version) else reader(effect.version)
         group = bulk.order.group_by or bulk.unit.group
@@ -158,7 +167,7 @@ class ItemReader:
             return self._requests(context, self.collection(context))
         resource = self.resource(context, None) if self._has_one_kind else None
         action = self._action_of_all(context)
-        if resource is not None and action is not None and self._is_plain(resource):
+        if resource is not None and action is not None and self._is_plain(resource, action):
             return self._plain(self.raws(context), resource, action)
         make = self._maker(context, resource, action)
         return [
@@ -196,13 +205,23 @@ class ItemReader:
             for n, (name, raw) in enumerate(raws)
         ]
 
-    def _is_plain(self, resource: Resource) -> bool:
+    def _beside(self, resource: Resource, action: str) -> frozenset[str]:
+        """Return the members of items that say what they are, and are no content of a record; a deletion has none."""
+        if action == "delete":
+            return frozenset()
+        known = self._envelopes.get((resource.name, action))
+        if known is None:
+            known = barred_envelope(self._bulk, self._schemas.get(resource.name), action)
+            self._envelopes[resource.name, action] = known
+        return known
+
+    def _is_plain(self, resource: Resource, action: str) -> bool:
         """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""
         bulk = self._bulk
         listed = bulk.items.shape in {"array", "lines"} and bulk.items.groups is None and not bulk.items.shared
         inside = not any(map(is_outside, (*bulk.effect.target, bulk.effect.version or ""))) and len(self._targets) <= 1
         bare = inside and self._group is None and not self._payloads
-        settled = not self._tomb or resource.tombstone is not None
+        settled = (not self._tomb or resource.tombstone is not None) and not self._beside(resource, action)
         named = bool(self._targets) or resource.assigned or not bulk.effect.payload
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
 
@@ -265,9 +284,8 @@ class ItemReader:
                 key = name if named else target if key_of is None else key_of(raw)
             group = name if grouped else None if group_of is None else _or_none(group_of(raw))
             version = seen if version_at is None else read_version(version_at(raw))
-            return Item(
-                n, key if isinstance(key, str | int) else None, action, resource, target, payload, version, group, raw
-            )
+            own, content = key if isinstance(key, str | int) else None, without(payload, self._beside(resource, action))
+            return Item(n, own, action, resource, target, content, version, group, raw)
 
         return make
 

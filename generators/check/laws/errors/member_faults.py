@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.model import Bulk
+from contracts.exchange.raw_items import envelope
 from contracts.schemas.schema_set import Schema
 from generators.check.laws.errors.fault_order import KnownFault, declared_outcomes, length_limits
 from generators.check.laws.metamorphic import batched, max_independent_items
@@ -148,7 +148,7 @@ def _wrong_members(trial: Trial) -> Iterator[Wrong]:
     """Yield each member that an item sets with each value that it cannot have, and what is wrong with it."""
     resource, bulk = trial.context.resource, trial.context.bulk
     spared = {resource.key, resource.tombstone, resource.version, own_key_member(bulk), *resource.normalize}
-    spared |= _envelope(bulk)
+    spared |= envelope(bulk)
     for name, schema in trial.maker.members.items():
         for value in _wrong_values(schema) if name not in spared else ():
             fault = _fault(name, schema, value)
@@ -159,14 +159,6 @@ def _wrong_members(trial: Trial) -> Iterator[Wrong]:
     if bulk.effect.payload and trial.maker.schema and trial.maker.schema.raw.get("additionalProperties") is False:
         yield from (({name: "1"}, KnownFault(kind="unknown", member=name)) for name in _strange(trial))
         yield from (({name: value}, KnownFault(kind="unknown")) for name, value in _of_others(trial).items())
-
-
-def _envelope(bulk: Bulk) -> set[str]:
-    """Return the members by which an item says what it is, where they stand among those of its record."""
-    effect, order = bulk.effect, bulk.order
-    choices = [one.source for one in (effect.action, effect.resource) if one is not None]
-    places = [*choices, *effect.target, bulk.key.at, effect.version, bulk.unit.group, order.group_by, order.depends_on]
-    return {one.split("/")[1] for one in places if one and one.startswith("/")} if not effect.payload else set()
 
 
 def _strange(trial: Trial) -> Iterator[str]:

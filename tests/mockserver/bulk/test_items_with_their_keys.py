@@ -1,0 +1,66 @@
+"""An item that is its own payload says beside its content which record it is for, and what it has seen of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+import yaml
+
+from contracts.exchange.bulk_request import read_bulk_request
+from contracts.exchange.locations import parse_request
+from contracts.messages import Headers, Request
+from contracts.openapi.loading import load
+from mockserver.apis.sources import find_sources
+from mockserver.http.service import Options, Service
+
+BOOKS = Path(__file__).parents[2] / "cases" / "contract_only" / "books.yaml"
+REAL = datetime(2026, 1, 1, tzinfo=UTC)
+JSON = Headers((("Content-Type", "application/json"),))
+
+
+@pytest.fixture
+def document(tmp_path):
+    """Return the document of the books, in which the items of `updateEach` are their own payload."""
+    books = yaml.safe_load(BOOKS.read_text(encoding="utf-8"))
+    books["paths"]["/books/bulk-update"]["post"]["x-bulk"]["effect"]["payload"] = ""
+    path = tmp_path / "books.yaml"
+    path.write_text(yaml.safe_dump(books), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def send(document):
+    """Return what sends a request to the sandbox of that document."""
+    service = Service([source.load() for source in find_sources((str(document),))], Options(mode="frozen"), REAL)
+
+    def sent(method, target, body=None):
+        data = b"" if body is None else orjson.dumps(body)
+        reply = service.handle(method, target, JSON if data else Headers(()), data, REAL)
+        return reply.status, orjson.loads(reply.body)
+
+    return sent
+
+
+def test_a_key_and_a_version_in_an_item_are_no_members_of_its_record(send):
+    """A schema that has no other members does not refuse them."""
+    made = send("POST", "/books-api/books", {"isbn": "1", "title": "One"})[1]
+    changes = [{"id": made["id"], "version": 1, "title": "Two"}, {"id": made["id"], "titel": "Three"}]
+    status, told = send("POST", "/books-api/books/bulk-update", changes)
+    assert (status, [one["status"] for one in told["results"]]) == (207, [200, 422])
+    assert send("GET", f"/books-api/books/{made['id']}")[1]["title"] == "Two"
+
+
+def test_a_new_record_has_no_key_of_its_own_where_the_server_makes_it(send):
+    """In an item that creates, a key is a member that is not known."""
+    status, told = send("POST", "/books-api/books/bulk-each", [{"id": "7", "isbn": "1", "title": "One"}])
+    assert (status, told["results"][0]["error"]) == (207, "id is not known")
+
+
+def test_judges_read_them_so_too(document):
+    """What an item writes is what stands beside its key and its version."""
+    contract = load(document)
+    request = Request(method="POST", path="/", headers=JSON, body=orjson.dumps([{"id": "a", "version": 1, "x": 2}]))
+    sent = parse_request(contract.operation("updateEach"), request, {})
+    (item,) = read_bulk_request(contract, sent).items
+    assert (item.target, item.version, item.payload) == ("a", 1, {"x": 2})
