@@ -16,7 +16,7 @@ from contracts.exchange.locations import locate
 from contracts.messages import Headers
 from contracts.syntax.text import format_duration
 from mockserver.api.model import Refusal, RequestContext
-from mockserver.bulk.prepared_api import BulkPlan
+from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.domain.values import ItemEffect
 
 Uses: TypeAlias = list[tuple[datetime, int]]  # when, and how much of a quota was used
@@ -123,13 +123,18 @@ def _counted(context: RequestContext, quota: Quota) -> Hashable:
 
 
 def check_active_jobs(context: RequestContext, bulk: Bulk, declared: BulkJob) -> Refusal | None:
-    """Refuse a job over the number that may be unfinished, of one client or of all of them."""
+    """Refuse a job over the number that may be unfinished, of one client or of all of them.
+
+    Those of other operations count where the same call polls them.
+    """
     active = declared.active
     if active is None or active.breach == CONDUCT:
         return None
     jobs = context.api_state.jobs
     unfinished = [jobs.jobs[name] for name in jobs.unfinished]
-    mine = [one for one in unfinished if active.per != "client" or one.client == context.client]
+    beside = {plan.operation.id for plan in prepared(context.api).polls.get(declared.poll, ())}
+    alike = [one for one in unfinished if one.operation in beside]
+    mine = [one for one in alike if active.per != "client" or one.client == context.client]
     if len(mine) < active.max:
         return None
     ends = [one.due for one in mine if one.due is not None]
