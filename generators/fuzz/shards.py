@@ -22,7 +22,7 @@ from generators.oracles.findings import Finding
 from generators.oracles.job_laws import unended
 from generators.oracles.oracle import ModelFactory, Oracle, OracleFactory
 from generators.oracles.response_laws import unanswered
-from generators.schemathesis_engine.coverage import SchemathesisCoverage
+from generators.schemathesis_engine.coverage import CHECK, SchemathesisCoverage
 from generators.schemathesis_engine.process import END_TIMEOUT
 from generators.triage.confirm import Triager
 from generators.triage.stored_finding import Judged, Observation, StoredFinding
@@ -299,6 +299,8 @@ def run_schemathesis(
             emit({"kind": "found", "shard": shard.name, "finding": found[-1]})
         calls = progress(calls)
     progress(calls)
+    laws = [[CHECK, name, word, n] for name, words in run.classes().items() for word, n in words.items()]
+    emit({"kind": "progress", "shard": shard.name, "calls": 0, "items": 0, "laws": laws})
     for kept in found if job.shrinks else ():
         if not is_over():
             emit({"kind": "kept", "shard": shard.name, "finding": triager().confirm(kept)})

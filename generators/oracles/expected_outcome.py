@@ -19,6 +19,7 @@ ExpectedResult: TypeAlias = Literal["done", "failed", "open"]
 CREATING_ACTIONS: Final = frozenset(("create", "upsert", "replace"))
 CHANGING_ACTIONS: Final = frozenset(("update", "upsert", "replace", "delete"))
 WRITING_ACTIONS: Final = CREATING_ACTIONS | CHANGING_ACTIONS
+MISSING: Final = "of a record that is not there"
 CONTENT_REASONS: Final = frozenset(
     (
         "of a record that others refer to",
@@ -119,7 +120,7 @@ def _target(state: StateView, effect: IntendedEffect, present: Presence) -> Iter
         effect.action == "replace" and effect.resource.assigned and not effect.creates
     ):
         if present is not True:
-            yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is not there")
+            yield OPEN if present is None else ExpectedOutcome("failed", MISSING)
     elif effect.action == "create" and present is not False:
         yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is there already")
     elif present is None or (not effect.resource.assigned and not isinstance(effect.key, str | int)):

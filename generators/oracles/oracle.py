@@ -18,6 +18,7 @@ from generators.oracles import job_laws, response_laws
 from generators.oracles.expected_outcome import (
     CONTENT_REASONS,
     CREATING_ACTIONS,
+    MISSING,
     OPEN,
     ExpectedOutcome,
     apply_effect,
@@ -54,6 +55,7 @@ FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))
 CONFLICT: Final = 409
 INVALID_STATUSES: Final = frozenset((400, 422))
 STALE_STATUSES: Final = frozenset((409, 412))
+WORDS_FOR_GONE: Final = frozenset(("404", "410", "4XX", "default"))  # of responses
 
 
 class Oracle:
@@ -285,8 +287,8 @@ class Oracle:
         done, failed = status in SUCCESS_STATUS, status in FAILURE_STATUSES
         keeps = self._keeps(exchange)
         expected = expected_outcome(self.state_model, effect) if is_fit and not keeps else OPEN
-        good = expected.result == "done" and failed
-        wrong = (expected.result == "failed" and done) or (good and not self._may_refuse(effect, exchange))
+        otherwise = expected.result == ("failed" if done else "done" if failed else None)
+        wrong = otherwise and not self._may_answer(expected, effect, exchange)
         if wrong:
             said = f"{effect.action} {expected.reason} is done" if done else f"good {effect.action} fails"
             says = f"A single {said} ({status})."
@@ -314,13 +316,20 @@ class Oracle:
         operation = self.contract.operation(exchange.operation or "")
         return operation is not None and operation.record is not None and operation.record.keeps
 
-    def _may_refuse(self, effect: IntendedEffect, exchange: Exchange) -> bool:
-        """Return whether a write may break a rule that nothing says: an operation declares the status for such."""
+    def _may_answer(self, expected: ExpectedOutcome, effect: IntendedEffect, exchange: Exchange) -> bool:
+        """Return whether another result than the expected one may be right, since an operation declares so or nothing.
+
+        A deletion without a record succeeds where no refusal is declared. A write fails with a declared status if it
+        breaks a rule that nothing says.
+        """
         operation, status = self.contract.operation(exchange.operation or ""), exchange.response.status
-        rules, deletes = effect.resource, effect.action == "delete"
+        declared, deletes = operation.responses if operation is not None else {}, effect.action == "delete"
+        if expected.result == "failed":
+            return deletes and expected.reason == MISSING and WORDS_FOR_GONE.isdisjoint(declared)
+        rules = effect.resource
         has_reason = rules.version is not None or (rules.restrict if deletes else bool(rules.unique))
         is_open = (status == CONFLICT and not has_reason) or (status in INVALID_STATUSES and rules.inferred)
-        return is_open and operation is not None and str(status) in operation.responses
+        return is_open and str(status) in declared
 
     def _judge_status(self, effect: IntendedEffect, expected: ExpectedOutcome, exchange: Exchange) -> Iterator[Finding]:
         """Yield a refusal of a single-record request for its content whose status is not the declared one.

@@ -111,6 +111,14 @@ class SchemathesisCoverage:
     def _exchange(self, line: Line, operation: Operation, base: str) -> Exchange:
         return _exchange(line, self._by_name.get(line.get("operation", ""), operation), self._contract.name, base)
 
+    def classes(self) -> Mapping[str, Counter[str]]:
+        """Return how often each operation was answered with a status of each class, such as `2xx`."""
+        found: dict[str, Counter[str]] = {}
+        for name, statuses in self.statuses.items():
+            for status, number in statuses.items():
+                found.setdefault(name, Counter())[f"{status // 100}xx"] += number
+        return found
+
     def answers(self) -> Iterator[CheckResult]:
         """Yield the result of each operation."""
         for one in self._by_name.values():

@@ -42,6 +42,7 @@ UNSOUND_CHECKS: Final[Mapping[str, str]] = {
 }
 MISSING_HEADER_STATUSES: Final = (400, 401, 403, 406, 415, 422, 428)  # RFC 6585, 3: a precondition is required
 RATE_UNITS: Final = (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400))
+ANSWER_HEADER: Final = "bulkproof-answer"  # of a sandbox
 MULTI_STATUS: Final = 207  # what is wrong with an item is told in its entry
 CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is a success even if it refuses items
 
@@ -322,11 +323,17 @@ def _is_open(recorder: Any, case_id: str, node: Any, task: Mapping[str, Any]) ->
     """Return whether a server may answer as it did, although a check has something against it."""
     failure, exchange = node.failure_info.failure, recorder.interactions.get(case_id)
     if node.name == "use_after_free":
-        return failure.operation in task["kept"]
+        return failure.operation in task["kept"] or _is_made_up(exchange)
     if node.name != "negative_data_rejection":
         return False
     status = exchange.response.status_code if exchange is not None and exchange.response is not None else None
     return status == MULTI_STATUS or (not task["strict"] and _is_value_of_query(recorder.cases[case_id].value.meta))
+
+
+def _is_made_up(exchange: Any) -> bool:
+    """Return whether a response says of itself that it was made from the document: nothing is stored there."""
+    headers = exchange.response.headers if exchange is not None and exchange.response is not None else {}
+    return any(one.startswith(("example", "generated")) for one in headers.get(ANSWER_HEADER, ()))
 
 
 def _is_value_of_query(meta: Any) -> bool:

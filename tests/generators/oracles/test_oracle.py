@@ -356,3 +356,19 @@ def test_a_deletion_that_shows_the_record_may_keep_it(path, status, found):
     assert judge.told("POST", path, {"name": "b00000-n"}, 201, box) == []
     assert judge.told("DELETE", f"{path}/7", ABSENT, status, box) == []
     assert judge.told("GET", f"{path}/7", ABSENT, 200, box) == found
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("", []),
+        (', "404": {description: none}', ["single delete of a record that is not there is done"]),
+        (', "409": {description: in use}', []),
+    ],
+)
+def test_a_deletion_of_no_record_may_succeed_where_no_refusal_is_declared_for_it(tmp_path, more, found):
+    """A response that is not declared would be a fault, too."""
+    text, gone = (Path(__file__).parent / "data" / "boxes.yaml").read_text(), '"204": {description: gone}'
+    (tmp_path / "boxes.yaml").write_text(text.replace(gone, gone + more))
+    judge = Judge(load(tmp_path / "boxes.yaml"))
+    assert judge.told("DELETE", "/crates/b00000-none", ABSENT, 204, None) == found

@@ -116,7 +116,7 @@ def _shop(shown):
 class Shop(BaseHTTPRequestHandler):
     """Reads values of a query as it likes, refuses items in their entries, and keeps what it deletes."""
 
-    protocol_version = "HTTP/1.1"
+    protocol_version, origin = "HTTP/1.1", ""
 
     def _serve(self):
         given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -136,6 +136,8 @@ class Shop(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
+        if self.origin:
+            self.send_header("Bulkproof-Answer", self.origin)
         self.end_headers()
         self.wfile.write(text)
 
@@ -145,13 +147,19 @@ class Shop(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def shop():
+@pytest.fixture(scope="module", params=[Shop])
+def shop(request):
     """Run the server."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+class Imagined(Shop):
+    """Says that what it answers is made up."""
+
+    origin = "generated"
 
 
 def _found(tmp_path, base, document, wanted=()):
@@ -180,3 +188,11 @@ def test_what_the_document_says_is_judged_with_all_that_shows_it(shop, tmp_path)
     evidence = found["use_after_free 200"].evidence
     assert wanted[0] in found
     assert [exchange.request.method for exchange in evidence][-2:] == ["DELETE", "GET"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shop", [Imagined], indirect=True)
+def test_what_a_sandbox_makes_up_is_no_record_that_was_deleted(shop, tmp_path):
+    """It answers so for any key."""
+    found = _found(tmp_path, shop, _shop(shown=False))
+    assert not [shape for shape in found if shape.startswith("use_after_free")]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -129,3 +130,13 @@ def test_schemathesis_plays_alone_where_nothing_is_bulk():
     assert {(one.part, one.alone) for one in leases} == {("schemas", True)}
     assert [one.phases for one in leases] == [("coverage",), ("fuzzing", "stateful"), ("fuzzing", "stateful")]
     assert said == ["No fuzzable bulk operation: only schemathesis runs."]
+
+
+@pytest.mark.slow
+def test_what_schemathesis_judged_alone_is_in_the_report(serving, tmp_path):
+    """Operations that it has called without a finding have passed."""
+    path = str(Path(__file__).parents[3] / "examples" / "any-api" / "tickets.yaml")
+    client = serving(path)
+    url = f"{client.running.url}/@{client.sandbox}"
+    done = run(fuzz, path, "--url", url, "--max-time", "13s", "--corpus", str(tmp_path / "c"))
+    assert (done.exit_code, done.stdout.splitlines()[-1][-7:]) == (0, "passed.")
