@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from contracts.bulk.model import Choice, RecordAct, Resource
-from contracts.openapi.model import Contract, Operation
+from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.parameters import INTEGER, types_of
 from contracts.openapi.representations import find_key, key_names, page_of, shows_deleted, shows_the_same
 from contracts.openapi.routing import VARIABLES, last_variable
@@ -370,7 +370,8 @@ def representation_schema(contract: Contract, resource: Resource) -> Schema | No
             if act is None or act.action.constant != action:
                 continue
             responses = (one.responses.get(status) for status in ("200", "201"))
-            media = next((two.media("application/json") for two in responses if two is not None), None)
-            if media is not None and media.schema is not None:
-                return media.schema.at(act.reply)
+            content = [media for two in responses if two is not None for media in two.content]
+            schema = next((media.schema for media in content if is_json(media.media_range)), None)
+            if schema is not None:
+                return schema.at(act.reply)
     return None

@@ -91,6 +91,12 @@ def without_credentials(contract: Contract, operation: Operation, request: Reque
     return replace(request, headers=request.headers.with_(*((name, NOBODY) for name in sorted(gone))))
 
 
+def says_credentials(contract: Contract, operation: Operation, request: Request) -> bool:
+    """Say whether a request has a header field for credentials, whatever is in it."""
+    fields = {name for where, name in key_places(contract, operation) if where == "header"}
+    return any(name in request.headers for name in ("Authorization", *fields))
+
+
 def as_client(contract: Contract, operation: Operation, request: Request, auth: str) -> Request:
     """Return a request with the credentials of a client, where the operation's first scheme has them.
 

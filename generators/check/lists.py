@@ -23,6 +23,7 @@ from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
+from generators.oracles.response_laws import is_made_up
 from generators.requests.known_records import Marker
 from generators.requests.single import NOTHING_ASKED, RecordSite, list_request, page_size
 
@@ -350,7 +351,7 @@ def _pages(session: Session, site: RecordSite, begin: int = 0) -> Iterator[tuple
         overlap = 0 if last is ABSENT or session.controlled or page_size(page) == 1 else 1
         exchange = session.send(list_request(site, skip=seen - overlap, take=page_size(page)).request())
         bodies = listed_records(exchange.response.data)
-        if exchange.response.status not in SUCCESS_STATUS or bodies is None:
+        if exchange.response.status not in SUCCESS_STATUS or bodies is None or not _are_records(bodies, exchange):
             return
         is_same = bool(overlap and bodies) and key_text(site.reader.key(bodies[0])) == key_text(last)
         is_steady = is_steady and (is_same or not overlap)
@@ -361,6 +362,11 @@ def _pages(session: Session, site: RecordSite, begin: int = 0) -> Iterator[tuple
         yield exchange, bodies[overlap:] if is_same else bodies, is_last and is_steady
         if is_last or page.skip is None:
             return
+
+
+def _are_records(bodies: Sequence[object], exchange: Exchange) -> bool:
+    """Return whether a list has records: a schema may leave open what it has, and a sandbox may make that up."""
+    return all(isinstance(one, dict) for one in bodies) and not is_made_up(exchange.response)
 
 
 def tells_total(session: Session, site: RecordSite) -> bool:

@@ -15,7 +15,7 @@ from contracts.errors import MisuseError
 from contracts.messages import Request, Response
 from contracts.openapi.model import Contract, Route
 from contracts.openapi.routing import Router
-from contracts.openapi.security import made_up_headers, with_credentials
+from contracts.openapi.security import made_up_headers, says_credentials, with_credentials
 from generators.client.http import TIMEOUT, Client, ControlApi, HttpClient, base_url_of
 from generators.requests.known_records import FIRST_NUMBER
 
@@ -166,14 +166,19 @@ def connect(contract: Contract, place: TargetOptions) -> SandboxClient | HttpCli
 
 
 def admission(contract: Contract, headers: Mapping[str, str], settings: Mapping[str, Any]) -> Admitted | None:
-    """Return what gives requests made-up credentials: where a sandbox asks for some, and no headers are given."""
+    """Return what gives requests made-up credentials: where a sandbox asks for some, and no headers are given.
+
+    A request that has a field for them, such as one that is to carry none, is sent as it is.
+    """
     if settings.get("auth") != "strict" or any(one.lower() != "sandbox" for one in headers):
         return None
     router = Router(contract)
 
     def admitted(request: Request) -> Request:
         found = router.match(request.method, request.path, request)
-        return with_credentials(contract, found.operation, request) if isinstance(found, Route) else request
+        if not isinstance(found, Route) or says_credentials(contract, found.operation, request):
+            return request
+        return with_credentials(contract, found.operation, request)
 
     return admitted
 

@@ -16,7 +16,7 @@ from contracts.exchange.locations import ParsedRequest, chosen_by, find, is_outs
 from contracts.exchange.outcomes import RepresentationReader, representation_reader
 from contracts.exchange.preconditions import EntityTagList, read_version
 from contracts.messages import ABSENT
-from contracts.openapi.inference import settable_members
+from contracts.openapi.inference import representation_schema, settable_members
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
@@ -34,9 +34,8 @@ NO_LIMITS: Final[Settable] = MappingProxyType({})
 class RecordType:
     """One resource with the schemas of its members.
 
-    `names` maps lower-case names to members where case is ignored. `readable` are the members that reading shows and
-    that clients write: none that is `readOnly`. A record type that `is_closed` allows no other members. Texts of
-    `spelled` members have several spellings.
+    `names` maps lower-case names to members where case is ignored. `readable` are the members that clients write and
+    reading shows. One that `is_closed` allows no other members. Texts of `spelled` members have several spellings.
     """
 
     resource: Resource
@@ -151,16 +150,17 @@ class RecordTypes(dict[str, RecordType]):
 def _resource_type(contract: Contract, resource: Resource) -> RecordType:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
     members = schema.members() if schema is not None else {}
-    own = {resource.key, resource.version, resource.tombstone}
-    own |= schema.unsent if schema is not None else frozenset()
-    readable = [name for name, one in members.items() if name not in own and not one.raw.get("writeOnly")]
+    own = {resource.key, resource.version, resource.tombstone} | (schema.unsent if schema is not None else frozenset())
+    shown = representation_schema(contract, resource) if resource.inferred else None
+    own |= {name for name, one in members.items() if one.raw.get("writeOnly")}
+    known = (shown.response.members() if shown is not None else {}) or members
     return RecordType(
         resource=resource,
         schema=schema,
         members=frozenset(members),
         schemas=members,
         names={name.lower(): name for name in members} if resource.ignore_case else {},
-        readable=tuple(readable),
+        readable=tuple(name for name in members if name in known and name not in own),
         reader=representation_reader(resource, contract.operations),
         is_closed=schema is not None and schema.raw.get("additionalProperties") is False,
         spelled=frozenset(name for name, one in members.items() if has_spellings(one)),

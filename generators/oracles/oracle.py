@@ -26,17 +26,18 @@ from generators.oracles.expected_outcome import (
 )
 from generators.oracles.facts import FactFinder
 from generators.oracles.findings import Finding, Model
-from generators.oracles.intended_effects import (
-    IntendedEffect,
-    RecordTypes,
-    effect_of_request,
-    resolve_lookups,
-)
+from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_request, resolve_lookups
 from generators.oracles.outcome_oracle import CHECK, OutcomeOracle, forbid_names
 from generators.oracles.read_oracle import ReadOracle
 from generators.oracles.reference_model import differences
 from generators.oracles.request_oracle import UNRELATED_REFUSALS, IdempotencyOracle, refusal_findings
-from generators.oracles.response_laws import SERVER_FAULT, TOO_MANY_REQUESTS, check_response
+from generators.oracles.response_laws import (
+    INVALID_STATUSES,
+    SERVER_FAULT,
+    TOO_MANY_REQUESTS,
+    check_response,
+    is_made_up,
+)
 from generators.oracles.state_model import RecordState, StateModel
 from generators.requests.calls import body_schema
 
@@ -53,9 +54,9 @@ VIEW_LAWS: Final[tuple[Callable[[BulkExchange], Iterator[Finding]], ...]] = (
 ACCEPTED: Final = 202
 FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))
 CONFLICT: Final = 409
-INVALID_STATUSES: Final = frozenset((400, 422))
 STALE_STATUSES: Final = frozenset((409, 412))
-WORDS_FOR_GONE: Final = frozenset(("404", "410", "4XX", "default"))  # of responses
+READING_ACTIONS: Final = frozenset(("list", "read"))
+WORDS_FOR_GONE: Final = frozenset(("404", "410", "4XX", "default"))
 
 
 class Oracle:
@@ -112,7 +113,7 @@ class Oracle:
             effect = effect_of_request(
                 self.record_types, parse_request(route.operation, exchange.request, route.variables)
             )
-            if effect is not None and effect.action not in {"read", "list"}:
+            if effect is not None and effect.action not in READING_ACTIONS:
                 self._mark_unknown(effect)
             return
         history = ExchangeHistory(exchanges=(exchange,))
@@ -274,7 +275,10 @@ class Oracle:
         tracked.is_over = all((trace.target or "") in tracked.settled for trace in tracked.view.traces)
 
     def _judge_single(self, effect: IntendedEffect, sent: ParsedRequest, exchange: Exchange) -> Iterator[Finding]:
-        if effect.action == "read":
+        if is_made_up(exchange.response):
+            if effect.action not in READING_ACTIONS:
+                self._mark_unknown(effect)
+        elif effect.action == "read":
             yield from self.read_oracle.judge_read(effect, exchange)
         elif effect.action == "list":
             yield from self.read_oracle.judge_list(effect, exchange)
@@ -296,19 +300,14 @@ class Oracle:
                 law=CHECK, operation=exchange.operation or "", shape=f"single {said}", says=says, evidence=(exchange,)
             )
         yield from self._judge_status(effect, expected, exchange) if failed and not wrong else ()
-        if done and not wrong and status != ACCEPTED and not keeps:
+        is_odd = expected.result == "failed" and effect.action != "delete"
+        if done and not (wrong or keeps or is_odd) and status != ACCEPTED:
             key = self._written_key(effect, exchange)
             apply_effect(self.state_model, effect, key=key, by=exchange.operation or "", at=exchange)
             yield from self.read_oracle.judge_answer(effect, exchange)
         elif failed and not wrong:
             forbid_names(self.state_model, effect, exchange)
-        elif (
-            wrong
-            or done
-            or status >= SERVER_FAULT
-            or status == ACCEPTED
-            or (not failed and status not in UNRELATED_REFUSALS)
-        ):
+        elif wrong or done or status >= SERVER_FAULT or status not in UNRELATED_REFUSALS:
             self._mark_unknown(effect)
 
     def _keeps(self, exchange: Exchange) -> bool:
@@ -319,14 +318,15 @@ class Oracle:
     def _may_answer(self, expected: ExpectedOutcome, effect: IntendedEffect, exchange: Exchange) -> bool:
         """Return whether another result than the expected one may be right, since an operation declares so or nothing.
 
-        A deletion without a record succeeds where no refusal is declared. A write fails with a declared status if it
-        breaks a rule that nothing says.
+        A deletion without a record succeeds where no refusal is declared, a valid request where its resource is only
+        inferred. A write fails with a declared status if it breaks a rule that nothing says.
         """
         operation, status = self.contract.operation(exchange.operation or ""), exchange.response.status
         declared, deletes = operation.responses if operation is not None else {}, effect.action == "delete"
-        if expected.result == "failed":
-            return deletes and expected.reason == MISSING and WORDS_FOR_GONE.isdisjoint(declared)
         rules = effect.resource
+        if expected.result == "failed":
+            is_nothing = deletes and expected.reason == MISSING and WORDS_FOR_GONE.isdisjoint(declared)
+            return is_nothing or (rules.inferred and expected.reason in CONTENT_REASONS)
         has_reason = rules.version is not None or (rules.restrict if deletes else bool(rules.unique))
         is_open = (status == CONFLICT and not has_reason) or (status in INVALID_STATUSES and rules.inferred)
         return is_open and str(status) in declared

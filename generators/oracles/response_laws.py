@@ -28,12 +28,21 @@ from generators.requests.calls import body_schema
 CHECK: Final = "response"
 STATEMENT: Final = "Every response matches the contract: status, headers, content type and schema."
 SERVER_FAULT: Final = 500
+INVALID_STATUSES: Final = frozenset((400, 422))
+REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of responses that a malformed request may get
 REQUEST_TOO_LARGE: Final = frozenset(
     (408, 413, 414, 431)
 )  # what any server may say to a request that is too much for it
 TOO_MANY_REQUESTS: Final = 429  # RFC 6585, section 4
 NAMING_ACTIONS: Final = frozenset(("delete", "replace", "update"))  # of items that name a record that is there
+ANSWER_FIELD: Final = "Bulkproof-Answer"  # of a sandbox
+MADE_UP: Final = frozenset(("example", "generated"))
 ARRAY_INDEX: Final = re.compile(r"/\d+")
+
+
+def is_made_up(response: Response) -> bool:
+    """Say whether a sandbox tells of a response that the document made it: it says nothing of what is stored."""
+    return response.headers.get(ANSWER_FIELD).partition(";")[0] in MADE_UP
 
 
 def check_response(contract: Contract, exchange: Exchange, router: Router | None = None) -> Iterator[Finding]:
@@ -50,12 +59,22 @@ def check_response(contract: Contract, exchange: Exchange, router: Router | None
         return
     if (status in REQUEST_TOO_LARGE or is_for_now) and str(status) not in operation.responses:
         return  # a gateway may say so, in words of its own
+    if status in INVALID_STATUSES and not declares_refusal(operation):
+        return  # any server refuses what is malformed
     for violation in validate_response(operation, exchange.response):
         place = ARRAY_INDEX.sub("/*", violation.pointer)
         shape = f"{exchange.response.status} {violation.where} {place} {violation.rule}"
         yield _finding(exchange, shape, _violation_text(exchange, violation))
     if router is not None and operation.telling_fields("address"):
         yield from _wrong_addresses(contract, operation, exchange, router)
+
+
+def declares_refusal(operation: Operation) -> bool:
+    """Say whether an operation declares how it refuses a malformed request.
+
+    Where it does not, a server may read more than JSON (RFC 8259, section 9), and nobody has said what it must not do.
+    """
+    return not operation.responses.keys().isdisjoint(REFUSALS)
 
 
 def _wrong_addresses(contract: Contract, operation: Operation, exchange: Exchange, router: Router) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import RETRY_LATER, Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
 from generators.oracles.findings import CheckResult, Finding
+from generators.oracles.response_laws import INVALID_STATUSES, declares_refusal
 from generators.schemathesis_engine.process import (
     MISSING_MESSAGE,
     Line,
@@ -31,7 +32,6 @@ GENERIC_STATUSES: Final = frozenset(
     (405, 406, 408, 411, 413, 414, 415, 431)
 )  # few contracts list what any server may say
 UNAUTHORIZED: Final = 401  # where the operation declares security
-INVALID_STATUSES: Final = frozenset((400, 422))  # where the operation declares no refusal of an invalid request
 TIME_USED_UP: Final = "the time budget was used up"
 
 
@@ -140,9 +140,7 @@ def _is_generic_refusal(operation: Operation, line: Line) -> bool:
     """Return whether a request was refused with a generic HTTP status that the contract does not list."""
     status = (line["exchange"] or {}).get("status")
     is_generic = status in GENERIC_STATUSES or (status == UNAUTHORIZED and bool(operation.security))
-    is_invalid = status in INVALID_STATUSES and not any(
-        one in operation.responses for one in ("400", "422", "4XX", "default")
-    )
+    is_invalid = status in INVALID_STATUSES and not declares_refusal(operation)
     return line["check"] == "status_code_conformance" and (is_generic or is_invalid)
 
 

@@ -6,6 +6,7 @@ Begin with `run_task`. The other process runs this module: it reads a task from 
 """
 
 import os
+import re
 import subprocess
 import sys
 from base64 import b64encode
@@ -43,6 +44,7 @@ UNSOUND_CHECKS: Final[Mapping[str, str]] = {
 MISSING_HEADER_STATUSES: Final = (400, 401, 403, 406, 415, 422, 428)  # RFC 6585, 3: a precondition is required
 RATE_UNITS: Final = (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400))
 ANSWER_HEADER: Final = "bulkproof-answer"  # of a sandbox
+JSON_TYPE: Final = re.compile(r"[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 MULTI_STATUS: Final = 207  # what is wrong with an item is told in its entry
 CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is a success even if it refuses items
 
@@ -327,7 +329,16 @@ def _is_open(recorder: Any, case_id: str, node: Any, task: Mapping[str, Any]) ->
     if node.name != "negative_data_rejection":
         return False
     status = exchange.response.status_code if exchange is not None and exchange.response is not None else None
-    return status == MULTI_STATUS or (not task["strict"] and _is_value_of_query(recorder.cases[case_id].value.meta))
+    meta = recorder.cases[case_id].value.meta
+    is_query = not task["strict"] and _is_value_in(meta, "QUERY")
+    return status == MULTI_STATUS or is_query or (_is_value_in(meta, "BODY") and _is_text(exchange))
+
+
+def _is_text(exchange: Any) -> bool:
+    """Return whether the body of a request is no JSON: all values are texts there, and any text may be right."""
+    sent = exchange.request.headers if exchange is not None else {}
+    types = [one for name, values in sent.items() if name.lower() == "content-type" for one in values]
+    return bool(types) and not JSON_TYPE.match(types[0])
 
 
 def _is_made_up(exchange: Any) -> bool:
@@ -336,11 +347,11 @@ def _is_made_up(exchange: Any) -> bool:
     return any(one.startswith(("example", "generated")) for one in headers.get(ANSWER_HEADER, ()))
 
 
-def _is_value_of_query(meta: Any) -> bool:
-    """Return whether all that is wrong with a request is a value in its query; a missing one is something else."""
+def _is_value_in(meta: Any, place: str) -> bool:
+    """Return whether all that is wrong with a request is a value in one part of it; a missing one is something else."""
     if meta is None or getattr(meta.phase.data, "scenario", None) == "missing_parameter":
         return False
-    return {place.name for place, one in meta.components.items() if one.mode.is_negative} == {"QUERY"}
+    return {part.name for part, one in meta.components.items() if one.mode.is_negative} == {place}
 
 
 def _label(recorder: Any, case_id: str) -> str:

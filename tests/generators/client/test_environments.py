@@ -1,7 +1,9 @@
 """Environments in an implementation under test: sandboxes, or new names on any other server."""
 
+from contracts.messages import Request
 from contracts.openapi.loading import load_bundled
-from generators.client.environments import SandboxTarget, TargetOptions
+from contracts.openapi.security import EMPTY_TOKEN, as_client, is_authorised, without_credentials
+from generators.client.environments import SandboxTarget, TargetOptions, admission
 
 
 def test_a_target_is_closed_while_a_thread_opens_another_environment():
@@ -32,3 +34,14 @@ def test_a_target_is_closed_while_a_thread_opens_another_environment():
     target.fresh("two")
     target.close()
     assert control.dropped == ["own-one", "own-two"]
+
+
+def test_a_sandbox_that_asks_for_credentials_gets_some_but_where_a_request_is_to_have_none():
+    """Nor where it has others, which may be wrong."""
+    contract = load_bundled("genero")
+    operation = next(one for one in contract.operations if one.security and one.method == "GET")
+    bare = Request(method="GET", path=operation.path)
+    admitted = admission(contract, {}, {"auth": "strict"})
+    assert is_authorised(contract, operation, admitted(bare))
+    for request in (without_credentials(contract, operation, bare), as_client(contract, operation, bare, EMPTY_TOKEN)):
+        assert admitted(request) == request

@@ -372,3 +372,26 @@ def test_a_deletion_of_no_record_may_succeed_where_no_refusal_is_declared_for_it
     (tmp_path / "boxes.yaml").write_text(text.replace(gone, gone + more))
     judge = Judge(load(tmp_path / "boxes.yaml"))
     assert judge.told("DELETE", "/crates/b00000-none", ABSENT, 204, None) == found
+
+
+@pytest.mark.parametrize(
+    ("origin", "found"),
+    [("generated", []), ('example; warning="it does not fit"', []), ("stored", ["record is there that must not be"])],
+)
+def test_what_a_sandbox_makes_up_is_no_record(origin, found):
+    """Of a plain document it answers so for any key."""
+    judge, box = Judge(BOXES), {"id": "b00000-none", "name": "n"}
+    told = judge.told("GET", "/crates/b00000-none", ABSENT, 200, box, with_=(("Bulkproof-Answer", origin),))
+    assert told == found
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("/boxes", []), ("/crates", ["single update with a member that does not fit its schema is done"])],
+)
+def test_what_the_schema_of_a_request_allows_may_be_taken_where_a_resource_is_only_inferred(path, found):
+    """The schema of its records is that of another operation."""
+    judge, box = Judge(BOXES), {"id": "7", "name": "b00000-n"}
+    assert judge.told("POST", path, {"name": "b00000-n"}, 201, box) == []
+    assert judge.told("PATCH", f"{path}/7", {"size": []}, 200, box) == found
+    assert judge.told("GET", f"{path}/7", ABSENT, 200, {**box, "size": 1}) == []

@@ -19,9 +19,9 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape, tokens_of
 from generators.client.session import Session
 from generators.data.mutation import invalid_variants
+from generators.oracles.response_laws import declares_refusal
 from generators.requests.calls import body_schema
 
-REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of responses that a malformed request may get
 MAX_WORDS: Final = 5  # of a body that are sent in another case
 MAX_INSIDE: Final = 60  # values of another type, and members left out, inside of a body
 OTHER_TYPES: Final = (b"null", b"true", b"7", b'"bulkproof"', b"{}", b"[]")
@@ -63,14 +63,6 @@ def wrong_inside(
         place = one.pointer or "its body"
         body = replace(request, body=orjson.dumps(one.value))
         yield Variant(kind=f"{one.keyword} at {place}", what=f"{place}, where {one.says}", request=body, must=True)
-
-
-def declares_refusal(operation: Operation) -> bool:
-    """Say whether an operation declares how it refuses a malformed request.
-
-    Where it does not, a server may read more than JSON (RFC 8259, section 9), and nobody has said what it must not do.
-    """
-    return not operation.responses.keys().isdisjoint(REFUSALS)
 
 
 def _other_keys(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:

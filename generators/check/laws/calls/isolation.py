@@ -38,6 +38,7 @@ from generators.client.session import Session
 from generators.client.sites import NO_SITE, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
+from generators.oracles.response_laws import is_made_up
 from generators.requests.known_records import Names
 from generators.requests.single import RecordSite, list_request, page_size, record_request, write_request
 
@@ -123,6 +124,8 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
         if place.nowhere is not None:
             nowhere = [asked(at_values(site, place.nowhere), known.key)] * 2
         never, other = map(session.probe, nowhere)
+        if is_made_up(never.response):
+            raise NotApplicableError("what it shows of records that never existed is made up")
         words = [*map(str, (known.key, *keys)), *place.there.values(), *(place.nowhere or {}).values()]
         answers = Answers(what=what, foreign=foreign, never=never, other=other, words=words)
         yield from compared(session, operation, answers)

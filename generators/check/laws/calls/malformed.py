@@ -19,7 +19,7 @@ from contracts.messages import ABSENT, Exchange, Request, essence
 from contracts.openapi.model import Operation, best_media, is_json
 from contracts.openapi.validation import validate_response
 from contracts.syntax.text import as_list, as_mapping
-from generators.check.laws.calls.body_members import OTHER_TYPES, Variant, declares_refusal, wrong_inside, wrong_members
+from generators.check.laws.calls.body_members import OTHER_TYPES, Variant, wrong_inside, wrong_members
 from generators.check.laws.calls.syntax_places import misplaced
 from generators.check.specimens import (
     Specimen,
@@ -37,7 +37,7 @@ from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
-from generators.oracles.response_laws import SERVER_FAULT
+from generators.oracles.response_laws import SERVER_FAULT, declares_refusal
 from generators.requests.calls import body_schema
 from generators.requests.envelope import SendOptions
 from generators.requests.options import job_setting_of, limits_jobs

@@ -16,7 +16,6 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.preconditions import IF_MATCH, IF_NONE_MATCH, precondition_value
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
-from generators.check.laws.calls.body_members import declares_refusal
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.specimens import send_and_follow
@@ -70,7 +69,7 @@ def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     found = [experiment_site(session, name) for name in session.contract.resources]
     sites = [one for one in found if one is not None and one.operations.get(action) is operation]
     sites = sorted((one for one in sites if "read" in one.operations), key=lambda one: -len(one.resource.references))
-    others: tuple[Part, ...] = (_referring, _unusual, *([_wrong] if declares_refusal(operation) else []))
+    others: tuple[Part, ...] = (_referring, _unusual, *([_wrong] if response_laws.declares_refusal(operation) else []))
     parts = (_deleted, *(others if action != "delete" else (_referred_to,)))
     trials = [partial(part, session, site, action) for site in sites[:MAX_SITES] for part in parts]
     yield from run_each(trials, partial(_judged, session))
