@@ -248,6 +248,7 @@ def fallback_resource(contract: Contract, operation: Operation) -> str | None:
 
 
 NUMERIC_TYPES = frozenset(("integer", "number"))
+ANY_TYPE = frozenset(("*/*", "application/*"))
 REPRESENTING_ACTIONS = ("create", "replace", "upsert", "update", "read")  # their responses contain the record
 
 
@@ -371,7 +372,9 @@ def representation_schema(contract: Contract, resource: Resource) -> Schema | No
                 continue
             responses = (one.responses.get(status) for status in ("200", "201"))
             content = [media for two in responses if two is not None for media in two.content]
-            schema = next((media.schema for media in content if is_json(media.media_range)), None)
+            schema = next(
+                (media.schema for media in content if is_json(media.media_range) or media.media_range in ANY_TYPE), None
+            )
             if schema is not None:
                 return schema.at(act.reply)
     return None

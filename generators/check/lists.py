@@ -158,8 +158,8 @@ def list_page(
     """
     exchange = session.send(list_request(site, skip=skip, take=take, asked=asked).request())
     bodies = listed_records(exchange.response.data)
-    if exchange.response.status not in SUCCESS_STATUS or bodies is None:
-        raise NotApplicableError(f"the list was answered {exchange.response.status}")
+    if exchange.response.status not in SUCCESS_STATUS or bodies is None or is_made_up(exchange.response):
+        raise NotApplicableError(f"the list was answered {exchange.response.status}, or made up")
     return exchange, bodies
 
 

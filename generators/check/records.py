@@ -20,6 +20,7 @@ from generators.check.lists import find_rows, find_selected
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
+from generators.oracles.response_laws import is_made_up
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.items import ItemContent, example_members
 from generators.requests.known_records import Marker, Names
@@ -264,7 +265,7 @@ def _create_singly(
     exchanges: list[Exchange] = []
     for one in members:
         exchanges.append(session.send(write_request(site, action, one, key=one.get(site.resource.key)).request()))
-        if exchanges[-1].response.status not in SUCCESS_STATUS:
+        if exchanges[-1].response.status not in SUCCESS_STATUS or is_made_up(exchanges[-1].response):
             return None
     made = _snapshots_of_created(session, site, exchanges, members, names)
     return made if all(one.key is not ABSENT for one in made) else None

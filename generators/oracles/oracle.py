@@ -35,6 +35,7 @@ from generators.oracles.response_laws import (
     INVALID_STATUSES,
     SERVER_FAULT,
     TOO_MANY_REQUESTS,
+    WORDS_FOR_GONE,
     check_response,
     is_made_up,
 )
@@ -56,7 +57,6 @@ FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))
 CONFLICT: Final = 409
 STALE_STATUSES: Final = frozenset((409, 412))
 READING_ACTIONS: Final = frozenset(("list", "read"))
-WORDS_FOR_GONE: Final = frozenset(("404", "410", "4XX", "default"))
 
 
 class Oracle:
@@ -318,14 +318,14 @@ class Oracle:
     def _may_answer(self, expected: ExpectedOutcome, effect: IntendedEffect, exchange: Exchange) -> bool:
         """Return whether another result than the expected one may be right, since an operation declares so or nothing.
 
-        A deletion without a record succeeds where no refusal is declared, a valid request where its resource is only
-        inferred. A write fails with a declared status if it breaks a rule that nothing says.
+        A change or deletion of no record succeeds where no refusal is declared, a valid request where its resource is
+        only inferred. A write fails with a declared status if it breaks a rule that nothing says.
         """
         operation, status = self.contract.operation(exchange.operation or ""), exchange.response.status
         declared, deletes = operation.responses if operation is not None else {}, effect.action == "delete"
         rules = effect.resource
         if expected.result == "failed":
-            is_nothing = deletes and expected.reason == MISSING and WORDS_FOR_GONE.isdisjoint(declared)
+            is_nothing = expected.reason == MISSING and WORDS_FOR_GONE.isdisjoint(declared)
             return is_nothing or (rules.inferred and expected.reason in CONTENT_REASONS)
         has_reason = rules.version is not None or (rules.restrict if deletes else bool(rules.unique))
         is_open = (status == CONFLICT and not has_reason) or (status in INVALID_STATUSES and rules.inferred)

@@ -236,7 +236,7 @@ class ReadOracle:
         self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange
     ) -> Iterator[Finding]:
         shown, record_type = self._reader(resource).members(body), self._record_types[resource.name]
-        for name in record_type.readable or entry.members:
+        for name in record_type.readable if record_type.members else entry.members:
             got = shown.get(name)
             if name in entry.members:
                 yield from self._compare_member(entry, name, entry.members[name], got, exchange)

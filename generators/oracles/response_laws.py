@@ -29,6 +29,8 @@ CHECK: Final = "response"
 STATEMENT: Final = "Every response matches the contract: status, headers, content type and schema."
 SERVER_FAULT: Final = 500
 INVALID_STATUSES: Final = frozenset((400, 422))
+GONE_STATUSES: Final = frozenset((404, 410))
+WORDS_FOR_GONE: Final = frozenset(("404", "410", "4XX", "default"))  # keys of responses
 REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of responses that a malformed request may get
 REQUEST_TOO_LARGE: Final = frozenset(
     (408, 413, 414, 431)
@@ -59,14 +61,24 @@ def check_response(contract: Contract, exchange: Exchange, router: Router | None
         return
     if (status in REQUEST_TOO_LARGE or is_for_now) and str(status) not in operation.responses:
         return  # a gateway may say so, in words of its own
-    if status in INVALID_STATUSES and not declares_refusal(operation):
-        return  # any server refuses what is malformed
+    if is_undeclared_refusal(operation, status):
+        return
     for violation in validate_response(operation, exchange.response):
         place = ARRAY_INDEX.sub("/*", violation.pointer)
         shape = f"{exchange.response.status} {violation.where} {place} {violation.rule}"
         yield _finding(exchange, shape, _violation_text(exchange, violation))
     if router is not None and operation.telling_fields("address"):
         yield from _wrong_addresses(contract, operation, exchange, router)
+
+
+def is_undeclared_refusal(operation: Operation, status: int) -> bool:
+    """Say whether a status is one with which any server refuses what is malformed, or is not there.
+
+    It is so where the operation declares none of that kind.
+    """
+    if status in GONE_STATUSES:
+        return "{" in operation.path and WORDS_FOR_GONE.isdisjoint(operation.responses)
+    return status in INVALID_STATUSES and not declares_refusal(operation)
 
 
 def declares_refusal(operation: Operation) -> bool:

@@ -162,13 +162,13 @@ def body_examples(operation: Operation) -> list[Any]:
 
 
 def body_schema(operation: Operation) -> Schema | None:
-    """Return the schema of the JSON request body, None when there is none."""
+    """Return the schema of the JSON request body, for what requests carry; None when there is none."""
     text = item_media(operation)
     if text is not None:
         is_listed = operation.bulk is not None and operation.bulk.items.shape in {"lines", "rows"}
         return text.schema if is_listed and "array" in types_of(text.schema) else None
     media = json_media(operation)
-    return media.schema if media is not None else None
+    return media.schema.request if media is not None and media.schema is not None else None
 
 
 class ValidRequest(NamedTuple):

@@ -92,7 +92,17 @@ def record_operations(contract: Contract, resource: Resource) -> dict[str, Opera
     for one in contract.operations:
         if one.record is not None and option_for(one, one.record.resource, resource.name) is not None:
             found.setdefault(one.record.action.constant, one)
+    lister, reads = found.get("list"), found.get("read")
+    if lister is not None and lister.record is not None and lister.record.inferred and _selects(lister, reads):
+        del found["list"]
     return found
+
+
+def _selects(lister: Operation, reads: Operation | None) -> bool:
+    """Say whether a list must be asked for with values that reads do not have: it may show some records alone."""
+    needed = {one.name for one in lister.parameters if one.where == "query" and one.required}
+    other = {one.name for one in reads.parameters if one.where == "query"} if reads is not None else set()
+    return not needed <= other
 
 
 def record_request(site: RecordSite, action: str, *, key: object = None) -> RequestDraft:

@@ -223,6 +223,7 @@ class InferredServer:
             return self._refused(400, "invalid", f"{message_of(outcome)}.")
         if existing is None and action == "update":
             self._memory()[self.collection, key] = True
+            self.context.answer_origin = "generated"  # but for what was changed
         return response
 
     def _apply(self, item: Item, record: Record) -> Outcome:

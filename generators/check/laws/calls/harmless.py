@@ -26,6 +26,7 @@ from generators.check.specimens import send_and_follow, specimen_of, specimen_or
 from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
+from generators.oracles.response_laws import is_made_up
 from generators.requests.calls import body_schema
 
 LAW: Final = "parameters"
@@ -159,6 +160,7 @@ def shown_otherwise(session: Session, request: Request, asked: Request) -> tuple
     for _ in range(COMPARISONS):
         before, exchange, after = (session.probe(each) for each in (request, asked, request))
         is_read = before.response.status in SUCCESS_STATUS and exchange.response.status not in BUSY_STATUS
+        is_read = is_read and not is_made_up(before.response)
         was, told, is_now = (_told(one, asked) for one in (before, exchange, after))
         if not (is_read and was == is_now != told):
             return None

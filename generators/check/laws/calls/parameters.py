@@ -12,6 +12,7 @@ from contracts.bulk.lists import ListRules
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Contract, Operation, Parameter
+from contracts.openapi.parameters import types_of
 from contracts.openapi.validation import parse_parameters
 from contracts.syntax.text import as_list
 from generators.check.laws.calls.harmless import harmless, has_harmless
@@ -25,6 +26,7 @@ from generators.oracles.response_laws import SERVER_FAULT
 
 LAW: Final = "parameters"
 WORD: Final = "bulkproof"  # no number, and no word of anybody's
+NUMBERS: Final = frozenset(("integer", "number"))
 WRONG_NUMBERS: Final = (WORD, "1.5", "1x", "-1", "0x1")
 
 
@@ -69,13 +71,13 @@ def _with(request: Request, name: str, value: str) -> Request:
 
 def _values(parameter: Parameter) -> list[str]:
     """Return values at the limits of a parameter's schema and beyond; nothing for a schema that allows any text."""
-    raw = parameter.schema.raw if parameter.schema is not None else {}
-    if raw.get("type") in {"integer", "number"}:
+    raw, types = parameter.schema.raw if parameter.schema is not None else {}, types_of(parameter.schema) - {"null"}
+    if types and types <= NUMBERS:
         limits = [limit for name in ("minimum", "maximum") if isinstance(limit := raw.get(name), int)]
         near = [str(one + by) for one in limits for by in (-1, 0, 1)]
         return [*dict.fromkeys((*near, *WRONG_NUMBERS))]
     words = [str(one) for one in as_list(raw.get("enum"))]
-    if words or raw.get("type") == "boolean":
+    if words or types == {"boolean"}:
         known = words or ["true", "false"]
         return [*dict.fromkeys((*known, WORD, f"{known[0]}x", "true", "false", "1"))]
     return [WORD] if raw.get("pattern") or raw.get("format") else []
