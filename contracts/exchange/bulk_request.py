@@ -25,7 +25,7 @@ from contracts.exchange.locations import (
     locate,
     reader,
 )
-from contracts.exchange.raw_items import barred_envelope, named_items, payload_reader, without
+from contracts.exchange.raw_items import barred_envelope, named_items, naming_member, payload_reader, without
 from contracts.exchange.references import keys_awaited, references_of
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
@@ -166,7 +166,7 @@ class _ItemReader:
             key=self._key(index, name, raw, target),
             action=action,
             resource=resource,
-            target=target,
+            target=self._meant(target, resource),
             payload=without(payload, self._beside(resource, action)),
             version=self._version(raw),
             group=self._group(name, raw),
@@ -239,6 +239,13 @@ class _ItemReader:
             return next((one for one in found if one is not ABSENT), ABSENT)
         own = self._contract.resources.get(resource or "")
         return payload.get(own.key, ABSENT) if own is not None and isinstance(payload, Mapping) else ABSENT
+
+    def _meant(self, target: object, resource: str | None) -> object:
+        """Return a target as what names a record: where a member does, an object of its value, empty without one."""
+        member = None if resource is None else naming_member(self._bulk, self._contract.resources[resource])
+        if member is None:
+            return target
+        return {} if target is ABSENT else {member: target}
 
     def _key(self, index: int, name: object, raw: object, target: object) -> object:
         declared = self._bulk.key

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.model import Bulk, Location
+from contracts.bulk.model import Bulk, Location, Resource
 from contracts.exchange.item_text import pair_lines
 from contracts.exchange.locations import Reader, RequestValues, chooser, is_outside, locate, reader
 from contracts.messages import ABSENT
@@ -100,6 +100,14 @@ def payload_reader(bulk: Bulk, at: Location) -> Reader:
     if not added:
         return reader(at)
     return lambda raw: {name: one for name, one in raw.items() if name not in added} if isinstance(raw, dict) else raw
+
+
+def naming_member(bulk: Bulk, resource: Resource) -> str | None:
+    """Return the unique member by whose value items name records, such as an external id; None where the key does."""
+    before = f"{bulk.effect.payload}/"
+    at = bulk.effect.target[0] if len(bulk.effect.target) == 1 else ""
+    name = at.removeprefix(before) if at.startswith(before) else ""
+    return name if resource.assigned and name != resource.key and (name,) in resource.unique else None
 
 
 def envelope(bulk: Bulk, action: str | None = None) -> frozenset[str]:

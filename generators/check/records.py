@@ -221,6 +221,8 @@ def _create(session: Session, site: RecordSite, members: Sequence[Members], name
     for way in reversed(ways) if is_lost or len(members) >= BULK_THRESHOLD else ways:
         made = way()
         if made is not None:
+            for one, sent in zip(made, members, strict=True):
+                session.cache["made", site.resource.name, one.key] = sent
             return made
     raise NotApplicableError(f"no record of {site.resource.name} could be made to act on")
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import names_target
+from contracts.exchange.raw_items import naming_member
 from contracts.messages import ABSENT
 from generators.check.records import CreatedRecord, change_version, create_records, filled_members, new_record_members
 from generators.client.sites import SiteContext, record_context_of, record_factory_of
@@ -264,8 +265,7 @@ def _set_up(trial: Trial, cases: Sequence[ItemCase]) -> list[CreatedRecord | Non
     for n in wanted:
         if cases[n].defect == "stale":
             change_version(trial.context, made[n], names, str(n))
-    known = [made.get(n) for n in range(len(cases))]
-    return [known[one.twin] if one.twin is not None else own for one, own in zip(cases, known, strict=True)]
+    return [made.get(n if one.twin is None else one.twin) for n, one in enumerate(cases)]
 
 
 def trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None, *, fitting: bool) -> TrialItem:
@@ -349,11 +349,11 @@ def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord |
     edges = 1.0 if case.variant == "edge" else 0.0
     members = new_record_members(context.session, context.site, trial.names, str(slot), trial.rng(slot), edges=edges)
     members = {**context.sendable(members)}
-    shared: Mapping[str, Any] | None = known.members if known is not None else None
-    if case.twin is not None and shared is None:
-        shared = trial.items[case.twin].content.values
+    twin = None if case.twin is None else trial.items[case.twin].content.values
+    shared: Mapping[str, Any] | None = known.members if known is not None else twin
     if shared is not None:
-        group = next((one for one in resource.unique if not set(one) & set(resource.references)), None)
+        spared = {*resource.references, naming_member(context.bulk, resource)}  # whose value names the record itself
+        group = next((one for one in resource.unique if not set(one) & spared), None)
         own = group or (() if resource.assigned or case.action == "upsert" else (resource.key,))
         if not own:
             raise NotApplicableError(f"nothing of a record of {resource.name} must be unique")

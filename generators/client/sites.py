@@ -14,6 +14,7 @@ from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, is_outside
+from contracts.exchange.raw_items import naming_member
 from contracts.exchange.references import reference_text
 from contracts.messages import ABSENT, Request
 from contracts.openapi.inference import fallback_resource, key_type
@@ -95,6 +96,7 @@ class SiteContext:
         What the operation may not set is in no item that is not meant to be wrong, `barred`.
         """
         spec, effect, bulk = self.spec, self.bulk.effect, self.bulk
+        content = replace(content, target=self._naming(content.target))
         own = effect.payload not in bulk.items.shared
         bare = content.action == "delete" or not own
         members = {} if bare else {**content.values, **self._reference(content)}
@@ -106,6 +108,16 @@ class SiteContext:
         action, resource = self._words(content.action)
         said = replace(content, members=None if bare and not members else members)
         return spec.item(said, rng, action=action, resource=resource, kind=self.resource.name)
+
+    def _naming(self, key: object) -> object:
+        """Return how an item names the record with a key: by it, or by another member of a record that was made."""
+        member = naming_member(self.bulk, self.resource) if isinstance(key, str | int) else None
+        made = None if member is None else self.session.cache.get(("made", self.resource.name, key))
+        if not isinstance(made, Mapping):
+            return key
+        if made.get(member) is None:
+            raise NotApplicableError(f"a record of {self.resource.name} has no '{member}' to name it by")
+        return made[member]
 
     def is_filled(self, content: ItemContent, raw: object) -> bool:
         """Return whether an item has what a record must have and its content does not, as its schema asks for it."""

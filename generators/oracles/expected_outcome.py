@@ -233,7 +233,8 @@ def _taken(
 ) -> Iterator[ExpectedOutcome]:
     for one in state.state_model.holders(effect.where, names, whole):
         if effect.key is ABSENT or effect.action == "create" or key_text(one.key) != key_text(effect.key):
-            yield ExpectedOutcome("failed", "with a value that is in use") if state.is_known(one) else OPEN
+            is_other = state.is_known(one) and not isinstance(effect.key, Mapping)  # which record it names is not known
+            yield ExpectedOutcome("failed", "with a value that is in use") if is_other else OPEN
     values = [whole[name] for name in names]
     may_keep = state.since is not None or effect.resource.tombstone is not None  # what is gone may hold its values
     if may_keep and state.state_model.was_taken(effect.where, names, whole):

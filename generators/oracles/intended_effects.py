@@ -359,14 +359,14 @@ def _resolve_effect(state_model: StateModel, effect: IntendedEffect) -> tuple[In
     """Return an effect with keys instead of lookups, and the lookup results."""
     means: list[LookupResult] = []
 
-    def key_of(where: RecordSet, value: object) -> object:
-        meant = _find_by_lookup(state_model, where, value)
+    def key_of(where: RecordSet, value: object, *, unique: bool = False) -> object:
+        meant = _find_by_lookup(state_model, where, value, unique=unique)
         if meant is None:
             return value
         means.append((where, key_text(meant[0]), meant[1]))
         return meant[0]
 
-    key = key_of(effect.where, effect.key) if isinstance(effect.key, Mapping) else effect.key
+    key = key_of(effect.where, effect.key, unique=True) if isinstance(effect.key, Mapping) else effect.key
     members = effect.members
     if members is not None and any(isinstance(members.get(name), Mapping) for name in effect.resource.references):
         referred = {
@@ -380,10 +380,13 @@ def _resolve_effect(state_model: StateModel, effect: IntendedEffect) -> tuple[In
 
 
 def _find_by_lookup(
-    state_model: StateModel, where: RecordSet, value: object
+    state_model: StateModel, where: RecordSet, value: object, *, unique: bool = False
 ) -> tuple[str | int, frozenset[str]] | None:
+    """Return the key of the record that a lookup, or a `unique` member, surely names, and the members that it reads."""
     resource = state_model.resources.get(where.resource)
     members = lookup_members(resource, value) if resource is not None else None
+    if unique and members is None and resource is not None and isinstance(value, dict):
+        members = value if tuple(value) in resource.unique else None
     if resource is None or not members:
         return None
     for names in resource.unique:

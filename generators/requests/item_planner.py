@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import names_target
+from contracts.exchange.raw_items import naming_member
 from generators.data.mutation import Mutation, invalid_variants
 from generators.requests.known_records import NO_MEMBERS, KnownRecord, RecordContext, StoredKey
 from generators.requests.options import actions_of
@@ -117,13 +118,21 @@ class ItemPlanner:
         draft_item.values = maker.record_members(context)
         if draft_item.values is None:
             draft_item.intent, draft_item.values = "dangling", maker.draw(context)
+        if (member := self._naming_member(maker)) is not None and action != "create":
+            value = context.names.fresh_value(maker.members.get(member), context.slot())
+            draft_item.values[member] = draft_item.values.get(member) or value
         return self._with_key(draft_item)
+
+    def _naming_member(self, maker: RecordFactory) -> str | None:
+        return None if maker.resource is None else naming_member(self.bulk, maker.resource)
 
     def _on_record(self, action: str, maker: RecordFactory, live: KnownRecord) -> DraftItem:
         context, versioned = self.context, self.bulk.effect.version is not None
         draft_item = DraftItem(action=action, maker=maker, target=live.key, version=live.version if versioned else None)
         if self.bulk.effect.target and self.bulk.key.by == "client":
             draft_item.target_reference = maker.reference_to(live.key, context)
+        if (member := self._naming_member(maker)) is not None:
+            draft_item.target_reference = live.values.get(member)
         context.used.add((maker.name, live.key))
         if action == "delete":
             context.dropped.add((maker.name, live.key))

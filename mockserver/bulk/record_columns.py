@@ -84,7 +84,7 @@ class _Columns:
     @classmethod
     def of(cls, service: RecordService, items: Sequence[Item]) -> "_Columns | None":
         """Return the columns of items, None where each of them needs a closer look."""
-        if len(items) < MIN_COLUMN:
+        if len(items) < MIN_COLUMN or service.naming is not None:
             return None
         actions = actions_of(items)
         if len(actions) > 1 or actions.isdisjoint(ACTIONS):

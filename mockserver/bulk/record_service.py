@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeGuard
 
 from contracts.bulk.model import Resource
 from contracts.exchange.preconditions import is_stale
+from contracts.exchange.raw_items import naming_member
 from contracts.messages import ABSENT
 from contracts.openapi.inference import ResourceKeys
 from contracts.openapi.model import Operation
@@ -66,6 +67,7 @@ class RecordService:
     __slots__ = (
         "collection",
         "is_reported",
+        "naming",
         "new_keys",
         "now",
         "plain",
@@ -87,6 +89,8 @@ class RecordService:
         self.now: datetime = run.now
         self.valid, self.plain = resource.name in run.valid, run.api.plain
         self.resolve = hooks.resolve
+        bulk = None if run.operation is None else run.operation.bulk
+        self.naming = None if bulk is None else naming_member(bulk, resource)
         self.settable = None if run.operation is None else rules.settable.get(run.operation.id)
         self.new_keys: Callable[[int], Sequence[Key]] | None = (
             hooks.new_keys(run, resource) if resource.assigned else None
@@ -103,7 +107,7 @@ class RecordService:
         resource = self.resource
         if self._is_deletion(item):
             return self._upsert(item)
-        if not self.is_reported or (item.target is ABSENT and self.new_keys is not None):
+        if self.naming is not None or not self.is_reported or (item.target is ABSENT and self.new_keys is not None):
             return self._insert(item, None)
         if item.target is ABSENT:
             return failed_outcome(item, ItemFault("missing", (resource.key,)))
@@ -161,7 +165,7 @@ class RecordService:
 
     def _upsert(self, item: Item) -> Outcome:
         key = item.target
-        if type(key) is not str and type(key) is not int:
+        if self.naming is not None or (type(key) is not str and type(key) is not int):
             found = self._resolved(item)
             if found.fault is not None and found.fault.kind != "reference":
                 return failed_outcome(item, found.fault)
@@ -337,9 +341,17 @@ class RecordService:
 
     def _resolved(self, item: Item) -> Resolution:
         target = item.target
+        if self.naming is not None:
+            return self._named(self.naming, target)
         if self.resolve is not None and isinstance(target, dict):
             return self.resolve(self.run, self.view, self.resource, self.resource.key, target)
         return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
+
+    def _named(self, member: str, value: object) -> Resolution:
+        """Return the key of the record whose unique member has a value, None where none has it."""
+        if value is ABSENT or value is None:
+            return Resolution(None, ItemFault("missing", (member,)))
+        return Resolution(next(iter(self.view.find(self.collection, (member,), (value,))), None))
 
     def _stored(self, key: object) -> Record | None:
         return self.view.get(self.collection, key) if _is_key(key) else None

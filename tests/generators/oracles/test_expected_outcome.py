@@ -34,6 +34,12 @@ EXPECTED = [
     ("creating one that is there", [author()], effect("authors", "create", ANN, NEW), THERE),
     ("creating one that was deleted", [author(present=False)], effect("authors", "create", ANN, NEW), DONE),
     ("creating one that may be there", [author(present=None)], effect("authors", "create", ANN, NEW), OPEN),
+    (
+        "writing the record that has a value, with another one in use: it may be its own",
+        [book(members=BOOK)],
+        effect("books", "upsert", {"isbn": "b00000-2"}, BOOK),
+        OPEN,
+    ),
     ("creating one with a name of others", [], effect("authors", "create", "austen", NEW), OPEN),
     (
         "creating one that a job may create",
