@@ -103,6 +103,22 @@ def holds(one: Filter, members: Mapping[str, object]) -> bool:
     return str(value).startswith(str(wanted)) if one.operator == "startswith" else ORDERS[one.operator](value, wanted)
 
 
+def certain(one: Filter, members: Mapping[str, object]) -> bool | None:
+    """Return whether a filter of a language without null holds for a record; None where that depends on a null."""
+    if isinstance(one, Comparison):
+        is_null = members.get(one.member) is None
+        if is_null and one.value is not None and one.operator != "eq":
+            return None
+        return holds(one, members)
+    found = [certain(part, members) for part in one.parts]
+    if one.word == "not":
+        return None if found[0] is None else not found[0]
+    decisive = one.word == "or"
+    if decisive in found:
+        return decisive
+    return None if None in found else not decisive
+
+
 def _type_of(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else "boolean"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 from in_process import InProcess
 
@@ -12,6 +13,15 @@ from generators.client.session import Budget
 from mockserver.apis.sources import find_sources
 
 FILE = Path(__file__).parents[2] / "cases" / "contract_only" / "pages.yaml"
+NOTES = Path(__file__).parent / "data" / "notes.yaml"
+BATCH = """
+  /batch:
+    post:
+      operationId: batch
+      requestBody: {required: true, content: {application/json: {schema: {type: object, required: [requests]}}}}
+      responses: {"200": {description: done, content: {application/json: {schema: {type: object}}}}}
+      x-bulk: {preset: odata-json-batch, unit: {of: item, group: null, rolledBack: null, markedAs: null}}
+x-resources:"""
 PLACE = "{name: number, in: path, required: true, schema: {type: string}}"
 FIELDS = ", ".join(f"{{name: {name}, in: header, schema: {{type: string}}}}" for name in ("If-Match", "If-None-Match"))
 
@@ -98,3 +108,22 @@ def test_a_right_server_gives_no_finding(api):
 def test_a_condition_that_is_not_looked_at_is_found(api, field, absent_only, shape):
     """A record that is there has another version, or is there at all; one that is not has none."""
     assert shape in shapes(Blind(api, field, absent_only=absent_only))
+
+
+def test_a_condition_of_an_item_that_is_not_looked_at_is_found(tmp_path):
+    """An item that is a request has header fields of its own, with which it is as a single call is."""
+    (tmp_path / "notes.yaml").write_text(NOTES.read_text().replace("\nx-resources:", BATCH))
+    notes = find_sources((str(tmp_path / "notes.yaml"),))[0].load()
+
+    class Hurried(InProcess):
+        """A sandbox that does not see the header fields of items."""
+
+        def send(self, call):
+            if call.path.endswith("/batch"):
+                items = [{**one, "headers": {}} for one in orjson.loads(call.body)["requests"]]
+                call = replace(call, body=orjson.dumps({"requests": items}))
+            return super().send(call)
+
+    found = {"update under a false If-Match is done", "delete under a false If-Match is done"}
+    assert shapes(Hurried(notes)) == found
+    assert shapes(InProcess(notes)) == set()

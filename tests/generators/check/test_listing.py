@@ -170,6 +170,10 @@ def window_before_filter(_, send, call):
     return shown(reply, lambda body: {**body, "books": [one for one in body["books"] if one["isbn"] in every]})
 
 
+def total_of_page(_, send, call):
+    return shown(send(call), lambda body: {**body, "count": len(body["books"])} if dict(call.query).get("q") else body)
+
+
 SELECTIONS = {
     "the first condition alone": (rewritten(lambda text: text.partition(" and ")[0].lstrip("(")), "and selects others"),
     "any condition": (rewritten(lambda text: text.replace(" and ", " or ")), "and selects others"),
@@ -189,6 +193,7 @@ SELECTIONS = {
     "one member": (rewritten(lambda text: text.partition(",")[0], "sort"), "order by 2"),
     "no parameter": (rewritten(lambda _: "", "genre"), "parameter of genre"),
     "window before filter": (window_before_filter, "page of a selection"),
+    "total of the page": (total_of_page, "total of a selection"),
 }
 
 

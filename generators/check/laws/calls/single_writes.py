@@ -11,14 +11,18 @@ from functools import partial
 from random import Random
 from typing import Final, TypeAlias
 
+from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import put
 from contracts.exchange.preconditions import IF_MATCH, IF_NONE_MATCH, precondition_value
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.specimens import send_and_follow
+from generators.check.trial_setup import available_cases, prepare_trial
+from generators.check.trials import perform, trial_finding
 from generators.client.environments import Environment
 from generators.client.session import Session
 from generators.client.sites import (
@@ -52,18 +56,24 @@ def writes_records(contract: Contract, operation: Operation) -> bool:
     """Say whether an operation changes or deletes single records, or those that items name by keys of their own."""
     del contract
     if operation.bulk is not None:
-        can = "upsert" in actions_of(operation.bulk) and own_key_member(operation.bulk) is None
+        can = _names_records(operation.bulk) or "headers" in operation.bulk.effect.http
         is_each = "item" in units_of(operation.bulk) and not stops_at_failure(operation.bulk)
         return can and is_each and unsupported_reason(operation, groups=False) is None
     return operation.record is not None and operation.record.action.constant in {*CREATING, "update", "delete"}
 
 
+def _names_records(bulk: Bulk) -> bool:
+    return "upsert" in actions_of(bulk) and own_key_member(bulk) is None
+
+
 def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     """Write to records that are there, deleted or unknown, refer to such, and write what is unusual or wrong."""
     if operation.bulk is not None:
-        sites = [one for one in experiment_sites(session, operation) if not one.resource.assigned][:MAX_SITES]
+        sites = experiment_sites(session, operation)
         contexts = [SiteContext(session=session, operation=operation, site=one) for one in sites]
-        yield from run_each([partial(_by_items, one) for one in contexts], partial(_judged, session))
+        named = [one for one in contexts if not one.resource.assigned] if _names_records(operation.bulk) else []
+        yield from run_each([partial(_by_items, one) for one in named[:MAX_SITES]], partial(_judged, session))
+        yield from run_each(contexts[:MAX_SITES], _items_under_false_conditions)
         return
     action = (operation.record.action.constant or "") if operation.record is not None else ""
     found = [experiment_site(session, name) for name in session.contract.resources]
@@ -74,6 +84,32 @@ def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     trials = [partial(part, session, site, action) for site in sites[:MAX_SITES] for part in parts]
     yield from run_each(trials, partial(_judged, session))
     yield from run_each(sites[:MAX_SITES], partial(_under_false_conditions, session, action))
+
+
+def _items_under_false_conditions(context: SiteContext) -> Iterator[Finding]:
+    """Send items that are requests under conditions that are false, as single writes are sent."""
+    at = context.bulk.effect.http.get("headers")
+    for case in available_cases(context)[0] if at is not None else ():
+        operation = context.site.operations.get(case.action) if case.existing else None
+        for name, value in () if operation is None else _false_conditions(operation):
+            trial = prepare_trial(context, [case])
+            raw = put(trial.items[0].raw, f"{at}/{name}", value)
+            if context.spec.encoder.fits(raw):
+                trial.items[0] = replace(trial.items[0], raw=raw)
+                done = perform(trial, SendOptions(unit="item", targets=known_targets(context)))
+                if done.result(0) == "done":
+                    says = f"an item that writes to a record that is there with {name}: {value} is done"
+                    yield trial_finding(LAW, f"{case.action} under a false {name} is done", says, done)
+
+
+def _false_conditions(operation: Operation) -> Iterator[tuple[str, str]]:
+    """Yield conditions that an operation declares, with 412, and that are false of a record that is there."""
+    fields = {one.name.lower(): one.schema for one in operation.parameters if one.where == "header"}
+    other = precondition_value(operation, IF_MATCH, OTHER_VERSION)
+    for name, value in ((IF_MATCH, other), (IF_NONE_MATCH, "*")) if FALSE_CONDITION in operation.responses else ():
+        schema = fields.get(name.lower())
+        if name.lower() in fields and (schema is None or schema.is_valid(value)):
+            yield name, value
 
 
 def _under_false_conditions(session: Session, action: str, site: RecordSite) -> Iterator[Finding]:

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from contracts.bulk.lists import ListRules
 from contracts.bulk.normalisation import stored_forms
-from contracts.exchange.filters import EQUALITY, Comparison, Filter, Joined, holds, is_writable, write_filter
+from contracts.exchange.filters import EQUALITY, Comparison, Filter, Joined, certain, holds, is_writable, write_filter
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.outcomes import listed_records
+from contracts.exchange.outcomes import listed_records, page_total
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short, text_of
-from generators.check.lists import is_after, list_finding
+from generators.check.lists import is_after, list_finding, tells_total
 from generators.check.records import create_parents, create_records, read_record
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_sites, record_context_of, record_factory_of
@@ -216,22 +216,6 @@ def _joined(columns: FilterMembers, prefix: str) -> Iterator[Joined]:
         yield Joined("or", (Joined("not", (one,)), third))
 
 
-def certain(one: Filter, members: Mapping[str, object]) -> bool | None:
-    """Return whether a filter of a language without null holds for a record; None where that depends on a null."""
-    if isinstance(one, Comparison):
-        is_null = members.get(one.member) is None
-        if is_null and one.value is not None and one.operator != "eq":
-            return None
-        return holds(one, members)
-    found = [certain(part, members) for part in one.parts]
-    if one.word == "not":
-        return None if found[0] is None else not found[0]
-    decisive = one.word == "or"
-    if decisive in found:
-        return decisive
-    return None if None in found else not decisive
-
-
 # Orders
 
 
@@ -326,14 +310,22 @@ class _Selections:
     def _judge_page(
         self, asked: Mapping[str, object], wanted: Mapping[str, bool | None], what: str
     ) -> Iterator[Finding]:
-        """Yield a page that has not as many records as a selection has for it."""
+        """Yield a page that has not as many records as a selection has for it, or tells a smaller total."""
         count = sum(one is True for one in wanted.values())
         if self._site.page.take is None or count < 2:  # noqa: PLR2004 - a page that is one of several
             return
         exchange, shown = self._send(asked, take=count - 1)
-        if shown is not None and len(shown) != count - 1:
-            says = f"{what} selects {count} records at least, but a page of {count - 1} of them shows {len(shown)}"
-            yield list_finding(self._context, LAW, "page of a selection", says, (exchange,))
+        total = (
+            page_total(self._site.page, exchange.response) if tells_total(self._context.session, self._site) else None
+        )
+        wrong = {
+            "page": f"shows {len(shown)}" if shown is not None and len(shown) != count - 1 else "",
+            "total": f"tells a total of {total}" if shown is not None and total is not None and total < count else "",
+        }
+        for shape, told in wrong.items():
+            says = f"{what} selects {count} records at least, but a page of {count - 1} of them {told}"
+            if told:
+                yield list_finding(self._context, LAW, f"{shape} of a selection", says, (exchange,))
 
     def judge_orders(self, orders: Iterator[tuple[tuple[str, bool], ...]], own: Filter | None) -> Iterator[Finding]:
         """Yield orders that are refused, and neighbours that stand the other way round."""
