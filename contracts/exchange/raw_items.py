@@ -102,12 +102,13 @@ def payload_reader(bulk: Bulk, at: Location) -> Reader:
     return lambda raw: {name: one for name, one in raw.items() if name not in added} if isinstance(raw, dict) else raw
 
 
-def naming_member(bulk: Bulk, resource: Resource) -> str | None:
+def naming_member(bulk: Bulk | None, resource: Resource) -> str | None:
     """Return the unique member by whose value items name records, such as an external id; None where the key does."""
-    before = f"{bulk.effect.payload}/"
-    at = bulk.effect.target[0] if len(bulk.effect.target) == 1 else ""
-    name = at.removeprefix(before) if at.startswith(before) else ""
-    return name if resource.assigned and name != resource.key and (name,) in resource.unique else None
+    at = bulk.effect.target[0] if bulk is not None and len(bulk.effect.target) == 1 else ""
+    name = at.rpartition("/")[2]
+    if bulk is None or not resource.assigned or name == resource.key or (name,) not in resource.unique:
+        return None
+    return name if at == f"{bulk.effect.payload}/{name}" else None
 
 
 def envelope(bulk: Bulk, action: str | None = None) -> frozenset[str]:

@@ -382,11 +382,8 @@ def _resolve_effect(state_model: StateModel, effect: IntendedEffect) -> tuple[In
 def _find_by_lookup(
     state_model: StateModel, where: RecordSet, value: object, *, unique: bool = False
 ) -> tuple[str | int, frozenset[str]] | None:
-    """Return the key of the record that a lookup, or a `unique` member, surely names, and the members that it reads."""
     resource = state_model.resources.get(where.resource)
-    members = lookup_members(resource, value) if resource is not None else None
-    if unique and members is None and resource is not None and isinstance(value, dict):
-        members = value if tuple(value) in resource.unique else None
+    members = lookup_members(resource, value, unique=unique) if resource is not None else None
     if resource is None or not members:
         return None
     for names in resource.unique:

@@ -299,13 +299,16 @@ def fill_lookup(template: Any, members: Mapping[str, object]) -> Any:
     return template
 
 
-def lookup_members(resource: Resource, value: object) -> Mapping[str, object] | None:
-    """Return the members by which a lookup value identifies a record, None when it matches no template."""
+def lookup_members(resource: Resource, value: object, *, unique: bool = False) -> Mapping[str, object] | None:
+    """Return the members by which a lookup value identifies a record, None when it matches no template.
+
+    With `unique` members that are unique need no template.
+    """
     for template in resource.lookups:
         found: dict[str, object] = {}
         if _matches(template, value, found):
             return found
-    return None
+    return value if unique and isinstance(value, dict) and tuple(value) in resource.unique else None
 
 
 def _matches(template: object, value: object, found: dict[str, object]) -> bool:

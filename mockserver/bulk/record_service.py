@@ -23,6 +23,7 @@ from mockserver.domain.values import (
     Resolution,
     in_payload_order,
     merge_patched,
+    named_record,
 )
 from mockserver.stores.interface import Collection, Key, Record, View
 
@@ -89,8 +90,7 @@ class RecordService:
         self.now: datetime = run.now
         self.valid, self.plain = resource.name in run.valid, run.api.plain
         self.resolve = hooks.resolve
-        bulk = None if run.operation is None else run.operation.bulk
-        self.naming = None if bulk is None else naming_member(bulk, resource)
+        self.naming = None if run.operation is None else naming_member(run.operation.bulk, resource)
         self.settable = None if run.operation is None else rules.settable.get(run.operation.id)
         self.new_keys: Callable[[int], Sequence[Key]] | None = (
             hooks.new_keys(run, resource) if resource.assigned else None
@@ -151,17 +151,14 @@ class RecordService:
             keys = [*free, *self.new_keys(size - len(free))]
         return keys
 
-    def _update(self, item: Item) -> Outcome:
+    def _update(self, item: Item, *, whole: bool = False) -> Outcome:
         existing, fault = self._existing(item)
         if existing is None:
             return failed_outcome(item, fault)
-        return self._change(item, existing, _stale(item, existing))
+        return self._change(item, existing, _stale(item, existing), whole=whole)
 
     def _replace(self, item: Item) -> Outcome:
-        existing, fault = self._existing(item)
-        if existing is None:
-            return failed_outcome(item, fault)
-        return self._change(item, existing, _stale(item, existing), whole=True)
+        return self._update(item, whole=True)
 
     def _upsert(self, item: Item) -> Outcome:
         key = item.target
@@ -246,9 +243,8 @@ class RecordService:
 
         `key` is the record's, None where the server names it.
         """
-        resource = self.resource
+        resource, faults = self.resource, list[ItemFault]()
         changes = self.changed(item)
-        faults: list[ItemFault] = []
         if not self.valid:
             changes, faults = self.rules.payloads.validate(changes, creating=existing is None or whole, key=key)
         if self.prepare is not None:
@@ -342,16 +338,10 @@ class RecordService:
     def _resolved(self, item: Item) -> Resolution:
         target = item.target
         if self.naming is not None:
-            return self._named(self.naming, target)
+            return named_record(self.view, self.collection, self.naming, target)
         if self.resolve is not None and isinstance(target, dict):
             return self.resolve(self.run, self.view, self.resource, self.resource.key, target)
         return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
-
-    def _named(self, member: str, value: object) -> Resolution:
-        """Return the key of the record whose unique member has a value, None where none has it."""
-        if value is ABSENT or value is None:
-            return Resolution(None, ItemFault("missing", (member,)))
-        return Resolution(next(iter(self.view.find(self.collection, (member,), (value,))), None))
 
     def _stored(self, key: object) -> Record | None:
         return self.view.get(self.collection, key) if _is_key(key) else None

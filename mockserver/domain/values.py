@@ -16,7 +16,7 @@ from contracts.messages import ABSENT, Response
 from contracts.schemas.schema_set import Schema
 from contracts.schemas.wording import known_words
 from contracts.syntax.text import closest
-from mockserver.stores.interface import Key, Record
+from mockserver.stores.interface import Collection, Key, Record, View
 
 
 class Item(NamedTuple):
@@ -98,6 +98,13 @@ class Resolution(NamedTuple):
 
     key: Key | None
     fault: ItemFault | None = None
+
+
+def named_record(view: View, collection: Collection, member: str, value: object) -> Resolution:
+    """Return the key of the record whose unique member has a value, None where none has it."""
+    if value is ABSENT or value is None:
+        return Resolution(None, ItemFault("missing", (member,)))
+    return Resolution(next(iter(view.find(collection, (member,), (value,))), None))
 
 
 class FanOutTarget(NamedTuple):
