@@ -122,15 +122,25 @@ def client_of(contract: Contract, operation: Operation, request: Request) -> Cli
 
 
 def similar_credentials(auth: str) -> dict[str, str]:
-    """Return credentials that are almost those of a client and nobody's, each by what it is: of tokens and keys alone.
+    """Return credentials that are almost those of a client and nobody's, each by what it is.
 
-    Those of other schemes are encoded, and several texts may mean the same.
+    They are those of tokens, keys, and Basic, whose password is another one. Those of other schemes are encoded, and
+    several texts may mean the same.
     """
     word, _, token = auth.rpartition(" ")
-    if PLACEHOLDER in auth or (word and word.lower() != "bearer") or len(token) < MIN_TOKEN:
+    if PLACEHOLDER in auth or word.lower() not in {"", "bearer", "basic"}:
         return {}
-    forms = {"in another case": token.swapcase(), "cut by a character": token[:-1], "and a character": f"{token}7"}
-    return {what: f"{word} {one}".strip() for what, one in forms.items() if one != token}
+    is_basic = word.lower() == "basic"
+    if is_basic and not _is_user_and_password(token):
+        return {}
+    user, _, secret = b64decode(token).decode("latin-1").partition(":") if is_basic else ("", "", token)
+    if len(secret) < MIN_TOKEN:
+        return {}
+    forms = {"in another case": secret.swapcase(), "cut by a character": secret[:-1], "and a character": f"{secret}7"}
+    written = {
+        what: b64encode(f"{user}:{one}".encode("latin-1")).decode() if is_basic else one for what, one in forms.items()
+    }
+    return {what: f"{word} {one}".strip() for what, one in written.items() if one != token}
 
 
 def public_credentials(contract: Contract) -> frozenset[str]:

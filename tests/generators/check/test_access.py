@@ -1,5 +1,6 @@
 """The laws on who may do what: silent on a right server, and each mistake of another one is found."""
 
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -125,6 +126,31 @@ def test_a_mistake_has_its_finding(mistake):
     answers = [one.answer for one in events if isinstance(one, LawAnswered)]
     assert {one.law for one in answers} == {"credentials", "isolation"}
     assert [one for one in answers if one.word == "not-run"] == []
+
+
+BASIC = f"Basic {b64encode(b'carol:s3cret').decode()}"
+
+
+def begins_alike(_server, call, answer):
+    """Take a password for right that begins as the right one does."""
+    word, _, sent = call.headers.get("Authorization").partition(" ")
+    user = b64decode(sent).startswith(b"carol:s3") if word == "Basic" else False
+    return answer(replace(call, headers=call.headers.with_(("Authorization", BASIC))) if user else call)
+
+
+@pytest.mark.parametrize(("mistake", "shapes"), [(None, ()), (begins_alike, ("cut by", "and"))])
+def test_a_password_that_is_almost_right_is_tried(mistake, shapes, tmp_path):
+    """A client of each scheme that an operation takes is tried, not the first client alone."""
+    text = DOCUMENT.read_text().replace("security: [{token: []}]", "security: [{token: []}, {password: []}]")
+    text = text.replace("  bob: {auth", f"  carol: {{auth: {BASIC}, tenant: third}}\n  bob: {{auth")
+    text = text.replace("securitySchemes: {", "securitySchemes: {password: {type: http, scheme: basic}, ")
+    (tmp_path / "tenants.yaml").write_text(text)
+    api = find_sources((str(tmp_path / "tenants.yaml"),))[0].load()
+    client, budget = Guarded(api, mistake), Budget(seconds=1000)
+    events = run_checks(api.contract, client, name_prefix="00001", budget=budget, only=["credentials"])
+    found = {one.finding.shape for one in events if isinstance(one, FindingFound)}
+    assert {f"the credentials of carol {shape} a character accepted" for shape in shapes} <= found
+    assert bool(found) == bool(shapes)
 
 
 @pytest.mark.parametrize(

@@ -99,11 +99,19 @@ def _attempts(session: Session, operation: Operation, request: Request) -> Itera
         sent = as_client(contract, operation, request, client.auth)
         yield Attempt(what=f"the credentials of {client.name}", request=sent, status=client.refused)
     known = {one.auth: one.name for one in contract.clients if one.auth and one.refused is None}
-    for auth, name in list(known.items())[:1] if refused else ():
+    for auth, name in _of_each_scheme(contract, operation, known).items() if refused else ():
         for what, similar in similar_credentials(auth).items():
             if similar not in known:
                 sent = as_client(contract, operation, request, similar)
                 yield Attempt(what=f"the credentials of {name} {what}", request=sent, status=refused[0].refused)
+
+
+def _of_each_scheme(contract: Contract, operation: Operation, known: Mapping[str, str]) -> dict[str, str]:
+    """Return the first of the clients by their credentials, and the first of each scheme that an operation takes."""
+    schemes = [scheme_of(contract.security_schemes.get(name, {})) for wanted in operation.security for name in wanted]
+    words = {one: one.rpartition(" ")[0].lower() for one in known}
+    first = [next((one for one, word in words.items() if word == scheme), "") for scheme in schemes if schemes[0]]
+    return {one: known[one] for one in (*list(known)[:1], *first) if one in known}
 
 
 def _judged(contract: Contract, operation: Operation, attempt: Attempt, exchange: Exchange) -> Iterator[Finding]:
