@@ -14,7 +14,7 @@ from contracts.syntax.text import as_list, tokens_of
 from mockserver.api.model import RequestContext, json_response
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
-from mockserver.bulk.set_members import completed, evaluate, job_facts
+from mockserver.bulk.set_members import Facts, completed, evaluate, job_facts
 from mockserver.domain.jobs import Job, JobResult, is_final, job_state, processed_items
 
 NEAREST_STATE: Final = {
@@ -61,12 +61,28 @@ def status_body(context: RequestContext, job: Job, *, accepted: bool = False) ->
         members[test.at] = _failure_mark(test, failed, _schema_at(context, test.at))
     facts = job_facts(job, state, context.now)
     sets = {**declared.set_members, **declared.set_in_state.get(_stated(declared, state), {})}
+    members |= _told_times(context, declared, facts)
     members |= {place: evaluate(value, facts) for place, value in sets.items()}
     body = _with_handle(declared, _handle_at(declared, accepted=accepted), job)
     for place, value in members.items():
         if value is not ABSENT and not is_outside(place) and (not accepted or _has(context, declared, place)):
             put_at(body, place, value)
     return body
+
+
+TIMES: Final = {"created": "$job.posted", "started": "$job.begun", "ended": "$job.ended"}
+
+
+def _told_times(context: RequestContext, declared: BulkJob, facts: Facts) -> dict[Location, object]:
+    """Return the times of a job where they are told: as seconds where they are numbers, and null where that may be."""
+    told: dict[Location, object] = {}
+    for name, place in declared.times.items() if context.api.plain else ():
+        schema = _schema_at(context, place)
+        is_number = schema is not None and schema.raw.get("type") in ("integer", "number")
+        at = evaluate(f"{TIMES[name]}.epoch" if is_number else TIMES[name], facts)
+        if at is not None or (schema is not None and schema.is_valid(None)):
+            told[place] = at
+    return told
 
 
 def _schema_at(context: RequestContext, place: Location) -> Schema | None:
