@@ -4,7 +4,7 @@ Metamorphic relations: Chen, Cheung and Yiu, "Metamorphic testing: a new approac
 Begin with `run_at_site` and `compare_trials`.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import is_outside
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Operation
 from generators.check.records import key_of_created
@@ -77,7 +78,7 @@ def _is_readable(operation: Operation, site: RecordSite) -> bool:
 
 def valid_cases(context: SiteContext, size: int) -> list[ItemCase]:
     """Return `size` valid cases, every kind in turn. Raises NotApplicableError when there is none."""
-    known, _ = available_cases(context)
+    known = _of_one_request(context, available_cases(context)[0])
     if not known:
         raise NotApplicableError(f"no item could be made that {context.operation.id} should carry out")
     return list(islice(cycle(known), size))
@@ -85,10 +86,19 @@ def valid_cases(context: SiteContext, size: int) -> list[ItemCase]:
 
 def invalid_cases(context: SiteContext) -> Sequence[ItemCase]:
     """Return one case of each defect that does not have the whole request refused. Raises NotApplicableError."""
-    _, known = available_cases(context)
+    known = _of_one_request(context, available_cases(context)[1])
     if not known:
         raise NotApplicableError("no item could be made that fails by itself")
     return known
+
+
+def _of_one_request(context: SiteContext, cases: Sequence[ItemCase]) -> Sequence[ItemCase]:
+    """Return the cases that a request can have together: of the action with most of them, where it says one for all."""
+    source = context.bulk.effect.action.source
+    if not source or not is_outside(source):
+        return cases
+    count = Counter(one.action for some in available_cases(context) for one in some)
+    return [one for one in cases if one.action == max(count, key=lambda action: count[action])]
 
 
 def mixed_cases(context: SiteContext) -> list[ItemCase]:
