@@ -200,7 +200,7 @@ class _ItemReader:
     def _beside(self, resource: str | None, action: str | None) -> frozenset[str]:
         """Return the members of items that say what they are, and are no content of a record."""
         if (resource, action) not in self._envelopes:
-            at = None if resource is None or self._bulk.effect.payload else self._contract.resources[resource].schema
+            at = None if resource is None else self._contract.resources[resource].schema
             schema = None if at is None else self._contract.schemas.schema(at).request
             self._envelopes[resource, action] = barred_envelope(self._bulk, schema, action)
         return self._envelopes[resource, action]

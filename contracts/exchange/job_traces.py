@@ -5,7 +5,7 @@ Jobs are asynchronous requests: 202 with a status monitor (RFC 9110, 15.3.3), pr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -102,18 +102,20 @@ class JobTraces:
         cancels = self._of(declared.cancel, value, made_by, sent) if declared.cancel is not None else ()
         stating = [one for one in cancels if read_response(one.response, declared.state_at) is not ABSENT]
         related = sorted((*polled, *stating), key=lambda one: one.n)
+        polls = [_read_poll(declared, one) for one in related if one.response.status in SUCCESS_STATUS]
+        accepted = tuple(one for one in cancels if _is_cancellation(declared, one.response))
         return JobTrace(
             handle=str(value),
             target=target,
             declared=declared,
-            polls=tuple(_read_poll(declared, one) for one in related if one.response.status in SUCCESS_STATUS),
+            polls=tuple(_with_cancellation(declared, polls, accepted)),
             gone=tuple(
                 one
                 for one in polled
-                if one.response.status in GONE_STATUS and _has_same_credentials(one, made_by, target)
+                if one.response.status in GONE_STATUS and self._is_by_the_same(one, made_by, target)
             ),
             results=tuple(one for one in results if one.response.status in SUCCESS_STATUS),
-            cancels=tuple(one for one in cancels if _is_cancellation(declared, one.response)),
+            cancels=accepted,
             contract=self._contract,
         )
 
@@ -122,17 +124,17 @@ class JobTraces:
         found = self._exchanges.get((name, handle_id(self._contract, self._router, value)), ())
         return [one for one, given in found if one.n > made_by.n and self._agree(given, sent.variables)]
 
+    def _is_by_the_same(self, one: Exchange, made_by: Exchange, target: str | None) -> bool:
+        """Say whether a poll has the credentials, and no other query parameters than the request that made the job."""
+        given, schemes = set(made_by.request.query), self._contract.security_schemes.values()
+        related = all(pair in given or pair[1] == target for pair in one.request.query)
+        fields = ["Authorization", *(str(scheme["name"]) for scheme in schemes if scheme.get("in") == "header")]
+        return related and all(one.request.headers.get(at) == made_by.request.headers.get(at) for at in fields)
+
     def _agree(self, given: Mapping[str, str], other: Mapping[str, str]) -> bool:
         folded = str.casefold if self._contract.ignore_case else str
         shared = list(given.keys() & other.keys())
         return all(folded(given[name]) == folded(other[name]) for name in shared if name != list(given)[-1])
-
-
-def _has_same_credentials(one: Exchange, made_by: Exchange, target: str | None) -> bool:
-    """Say whether a poll has the credentials, and no other query parameters than the request that made the job."""
-    given = set(made_by.request.query)
-    related = all(pair in given or pair[1] == target for pair in one.request.query)
-    return related and one.request.headers.get("Authorization") == made_by.request.headers.get("Authorization")
 
 
 def handle_id(contract: Contract, router: Router, value: object) -> str:
@@ -190,6 +192,15 @@ def _is_cancellation(declared: BulkJob, response: Response) -> bool:
     """Say whether a response accepts that its job is cancelled; one operation may start jobs and cancel them."""
     is_sure = declared.cancel != declared.start or response_state(declared, response) == "cancelled"
     return is_sure and response.status in SUCCESS_STATUS
+
+
+def _with_cancellation(declared: BulkJob, polls: Sequence[JobPoll], cancels: Sequence[Exchange]) -> Sequence[JobPoll]:
+    """Return polls in which a job that was cancelled before its end is so, where no word tells that from done."""
+    end = next((one.exchange.n for one in polls if one.is_final), None)
+    stopped = [one.n for one in cancels if end is not None and one.n <= end]
+    if not stopped or "cancelled" in declared.words.values():
+        return polls
+    return [replace(one, state="cancelled") if one.is_final else one for one in polls]
 
 
 def _read_poll(declared: BulkJob, exchange: Exchange) -> JobPoll:

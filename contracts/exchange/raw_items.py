@@ -5,12 +5,12 @@ JSON Pointer of RFC 6901 has: `~action` and `~payload` of a pair of lines, `~mem
 and `~name`, the name of the item or its list in a map. The last two are there where the declaration speaks of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.model import Bulk, Location, Resource
+from contracts.bulk.model import Bulk, Location, RecordAct, Resource
 from contracts.exchange.item_text import pair_lines
 from contracts.exchange.locations import Reader, RequestValues, chooser, is_outside, locate, reader
 from contracts.messages import ABSENT
@@ -112,7 +112,7 @@ def naming_member(bulk: Bulk | None, resource: Resource) -> str | None:
 
 
 def envelope(bulk: Bulk, action: str | None = None) -> frozenset[str]:
-    """Return the members by which an item that is its own payload says what it is, beside those of its record.
+    """Return the members inside a payload by which an item says what it is, beside those of its record.
 
     One that creates a record names none: a key in it is content.
     """
@@ -121,15 +121,29 @@ def envelope(bulk: Bulk, action: str | None = None) -> frozenset[str]:
     named = () if creates else effect.target
     own = None if creates and bulk.key.by != "client" else bulk.key.at
     places = [*choices, *named, own, effect.version, bulk.unit.group, order.group_by, order.depends_on]
-    inside = {tokens_of(one)[0] for one in places if one and one.startswith("/")}
-    return frozenset(inside) if not effect.payload and not effect.http else frozenset()
+    return frozenset() if effect.http else _names_inside(effect.payload_of.get(action or "", effect.payload), places)
+
+
+def _names_inside(payload: Location, places: Iterable[Location | None]) -> frozenset[str]:
+    """Return the members of a payload that have these places, or in which they are."""
+    inside = (one for one in places if one and one.startswith(f"{payload}/"))
+    return frozenset(tokens_of(one)[len(tokens_of(payload))] for one in inside)
 
 
 def barred_envelope(bulk: Bulk, schema: Schema | None, action: str | None) -> frozenset[str]:
     """Return the members of the envelope that a closed schema of records does not have: they are no content."""
-    if schema is None or schema.raw.get("additionalProperties") is not False:
-        return frozenset()
-    return envelope(bulk, action).difference(schema.members())
+    return _barred(envelope(bulk, action), schema)
+
+
+def _barred(names: frozenset[str], schema: Schema | None) -> frozenset[str]:
+    is_closed = schema is not None and schema.raw.get("additionalProperties") is False
+    return names.difference(schema.members()) if schema is not None and is_closed else frozenset()
+
+
+def record_content(act: RecordAct, payload: object, schema: Schema | None) -> object:
+    """Return what a call on one record writes: its payload without the key and the version that stand beside it."""
+    places = () if act.action.constant == "create" else (act.key, act.version)
+    return without(payload, _barred(_names_inside(act.payload, places), schema))
 
 
 def without(payload: object, beside: frozenset[str]) -> object:

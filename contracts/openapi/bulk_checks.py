@@ -155,7 +155,7 @@ def _outcomes(operation: Operation, bulk: Bulk) -> Mistakes:
             continue  # HTTP responses to items that are HTTP requests
         yield f"{at}/as", f"outcomes are not written as {outcomes.shape}.", "Write array or map."
     for at, outcomes in places:
-        if outcomes is not None and not (_shows_failures(outcomes, bulk.job) or _is_told_apart(bulk)):
+        if outcomes is not None and not (shows_failures(outcomes, bulk.job) or _is_told_apart(bulk)):
             cure = (
                 "Add failedIf, such as {at: /status, not: 2xx}, or error (a member that failures alone have), "
                 "failedAt (a list of failures), or covers: failed."
@@ -169,7 +169,7 @@ def _outcomes(operation: Operation, bulk: Bulk) -> Mistakes:
         yield "/reply", "an item can fail, and nothing of the answer can tell it.", cure
 
 
-def _shows_failures(outcomes: Outcomes, job: BulkJob | None) -> bool:
+def shows_failures(outcomes: Outcomes, job: BulkJob | None) -> bool:
     """Tell whether entries, or the lists in which they are, differ for items that failed, as a reader sees them."""
     apart = outcomes.failed_at not in {None, outcomes.at} or (job is not None and bool(job.results_of))
     is_error = outcomes.error is not None and outcomes.failed_at is None

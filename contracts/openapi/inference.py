@@ -14,6 +14,7 @@ from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.parameters import INTEGER, types_of
 from contracts.openapi.representations import find_key, key_names, page_of, shows_deleted, shows_the_same
 from contracts.openapi.routing import VARIABLES, last_variable
+from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, tokens_of
 
@@ -36,10 +37,14 @@ def with_inferred_records(
     items = {one.path for one in operations if _item_variable(one.path) and one.id not in others}
     collections = {path.rpartition("/")[0] for path in items}
     names = _resource_names(operations, collections)
-    return tuple(
-        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, names, operations))
+    acts = {
+        one.id: replace(one.record, keeps=shows_deleted(one, operations))
+        if one.record
+        else _inferred(one, names, operations)
         for one in operations
-    )
+        if not one.bulk and one.id not in others
+    }
+    return tuple(replace(one, record=acts.get(one.id, one.record)) for one in operations)
 
 
 def _resource_names(operations: Iterable[Operation], collections: Iterable[str]) -> dict[str, str]:
@@ -351,6 +356,14 @@ def _parameter_key_schemas(operation: Operation) -> Iterator[Schema]:
     for one in operation.parameters:
         if (one.where, one.name) == (where, name) and one.schema is not None:
             yield one.schema
+
+
+def new_key_schemas(contract: Contract, resource: Resource | None) -> tuple[Schema, ...]:
+    """Return the schemas of the parameters in which clients name new records, where these say more than a type."""
+    acts = contract.acting_on(resource.name) if resource is not None and not resource.assigned else []
+    making = [one for one in acts if one.record is not None and one.record.action.constant == "create"]
+    found = [schema for one in making for schema in _parameter_key_schemas(one)]
+    return tuple(schema for schema in found if any(not is_annotation(word) for word in schema.raw.keys() - {"type"}))
 
 
 def settable_members(contract: Contract, operation: Operation) -> dict[str, tuple[str, ...]]:

@@ -19,7 +19,7 @@ from contracts.bulk.model import Resource
 from contracts.errors import ContractError, Fault, MisuseError
 from contracts.openapi.grammar import DocumentObject
 from contracts.openapi.inference import named_resources, with_inferred_records, with_inferred_resources
-from contracts.openapi.model import ClientIdentity, Contract
+from contracts.openapi.model import ClientIdentity, Contract, Operation
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
 from contracts.openapi.overlay import (
     apply_overlay,
@@ -256,7 +256,7 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
     scopes: Mapping[str, Sequence[str]] = root.get("x-scopes", {})
     acting = {one.record.resource.constant for one in operations if one.record}
     named = named_resources(operations, acting) | declared.keys()
-    operations = with_inferred_places(operations, declared, named)
+    operations = tuple(_in_scope(one, scopes) for one in with_inferred_places(operations, declared, named))
     return Contract(
         name=documents.name,
         title=root["info"]["title"],
@@ -282,6 +282,16 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         accepts=tuple(root.get("x-accept", ())),
         clients=tuple(_client(name, data) for name, data in root.get("x-test-clients", {}).items()),
     )
+
+
+def _in_scope(operation: Operation, scopes: Mapping[str, Sequence[str]]) -> Operation:
+    """Return an operation whose required parameters that name a scope have its first value as their example."""
+    first = {name: {"": one} for name, some in scopes.items() for one in some[:1] if one != ANY_VALUE}
+    parameters = tuple(
+        replace(one, examples=first[one.name]) if one.required and one.name in first and not one.examples else one
+        for one in operation.parameters
+    )
+    return operation if parameters == operation.parameters else replace(operation, parameters=parameters)
 
 
 def _client(name: str, data: Mapping[str, Any]) -> ClientIdentity:

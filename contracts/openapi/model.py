@@ -343,6 +343,10 @@ class Contract:
         named = self.operation(link.operation)
         return named or next((one for one in self.operations if one.pointer == link.operation), None)
 
+    def keeps_deleted(self, resource: str) -> bool:
+        """Return whether a deletion of a record may leave it, in another state."""
+        return any(one.record is not None and one.record.keeps for one in self.acting_on(resource))
+
     def acting_on(self, resource: str) -> list[Operation]:
         """Return the operations on single records of a resource, and those that list them."""
         if not self._by_resource:

@@ -309,6 +309,11 @@ def _may_page(parameter: Parameter) -> bool:
     return not selects and name not in SELECTING and name not in role
 
 
+def is_cursor(name: str) -> bool:
+    """Return whether a member of a response with this name leads to another page."""
+    return fold(name).startswith("next") or fold(name) in ROLES["cursor"]
+
+
 def shows_deleted(operation: Operation, operations: Iterable[Operation]) -> bool:
     """Return whether a DELETE is declared to answer what a read does: it may leave the record, in another state."""
     reads = [one for one in operations if one.method == "GET" and one.path == operation.path]

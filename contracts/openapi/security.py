@@ -168,6 +168,13 @@ def scheme_of(scheme: Scheme) -> str:
     return str(scheme.get("scheme", "")).lower() if scheme.get("type") == "http" else ""
 
 
+def key_field(contract: Contract) -> str | None:
+    """Return the header field that has the API's keys, None where it has other credentials or has them elsewhere."""
+    schemes = [*contract.security_schemes.values()]
+    fields = {str(one.get("name")) for one in schemes if (one.get("type"), one.get("in")) == ("apiKey", "header")}
+    return fields.pop() if len(fields) == 1 == len(schemes) else None
+
+
 def key_places(contract: Contract, operation: Operation) -> tuple[tuple[str, str], ...]:
     """Return where an operation's API keys stand: `in` and `name` of each."""
     schemes = [contract.security_schemes.get(name, {}) for wanted in operation.security for name in wanted]

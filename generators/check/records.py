@@ -156,15 +156,17 @@ def create_parents(
     wanted = [name for name in resource.references if name in resource.required] if wanted is None else wanted
     made: Members = {}
     for n, name in enumerate(wanted):
-        made[name] = _create_parent(session, resource.references[name], names, f"{slot}p{n}")
+        made[name] = _create_parent(session, resource.references[name], names, f"{slot}p{n}", site.values)
         names.parents[name, key_text(made[name])] = f"{slot}p{n}"
     return made
 
 
-def _create_parent(session: Session, name: str, names: Names, slot: str) -> object:
+def _create_parent(session: Session, name: str, names: Names, slot: str, at: Mapping[str, str]) -> object:
+    """Create a record that one at these values of parameters may refer to: it has the same values of scopes."""
     site = experiment_site(session, name)
     if site is None:
         raise NotApplicableError(f"a {name} to refer to cannot be made")
+    site = replace(site, values={**site.values, **{one: at[one] for one in session.contract.scopes if one in at}})
     members = new_record_members(session, site, names, slot, session.rng("parent", name))
     return create_keys(session, site, [members], names)[0]
 
@@ -246,7 +248,8 @@ def _created_records(
         if alike and len(reads) > 1:
             session.cache[usual] = first
         if not alike:
-            reads |= {n: read_record(session, site, made[n].key) for n in unread[1:MAX_VERSION_READS] if n not in reads}
+            most = MAX_VERSION_READS if site.resource.has_counter else None  # no other tells an opaque version
+            reads |= {n: read_record(session, site, made[n].key) for n in unread[1:most] if n not in reads}
     shown = [reads.get(n, one) for n, one in enumerate(made)]
     return [
         CreatedRecord(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
+from contracts.openapi.security import key_field
 from generators.check import warm_up
 from generators.check.lanes import Action, Lanes, Tried
 from generators.check.laws.concurrent_jobs import overlap
@@ -47,7 +48,7 @@ def check(contract: Contract, client: Client, plan: CheckPlan) -> Iterator[Event
     """
     operations = selection(contract, plan.only, plan.skip, plan.laws).operations
     chosen = [one for one in contract.operations if one.id in operations]
-    guard = AccessGuard(plan.base, chosen, contract.clients)
+    guard = AccessGuard(plan.base, chosen, contract.clients, key_field(contract))
     yield from _CheckRun(contract, client, plan, guard=guard).events()
 
 

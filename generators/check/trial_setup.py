@@ -159,9 +159,8 @@ def _without_required(trial: Trial, slot: str, case: ItemCase, members: Members)
 
 
 def _dangling(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
-    """Refer to a record that does not exist."""
-    del case
-    return trial.maker.with_dangling_reference(members, trial.record_context(slot), ())
+    """Refer to a record that does not exist, by the member that the case names, if it names one."""
+    return trial.maker.with_dangling_reference(members, trial.record_context(slot), [case.keyword] * bool(case.keyword))
 
 
 def _invalid(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
@@ -373,14 +372,15 @@ def available_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[I
 
 
 def variant_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[ItemCase, ...]]:
-    """Return valid cases with unusual contents, and cases that each violate one keyword, refused or not."""
+    """Return valid cases with unusual contents, and cases that each violate a keyword, or name nothing by a member."""
     name = ("flavoured", context.operation.id, context.site)
     if isinstance(known := context.session.cache.get(name), tuple):
         return known
-    right, _ = available_cases(context)
-    writing = [one for one in right if one.action != "delete"]
+    writing = [one for one in available_cases(context)[0] if one.action != "delete"]
     odd = [replace(one, variant=word) for one in writing for word in VARIANTS_OF[one.existing]]
     bad = [replace(one, defect="invalid", keyword=word) for one in writing for word in BREAKABLE_KEYWORDS]
+    named = context.resource.references if context.bulk.effect.payload not in context.bulk.items.shared else ()
+    bad += [replace(one, defect="dangling", keyword=name) for one in writing for name in named]
     found = (tuple(_makeable(context, odd)), tuple(_makeable(context, bad, fitting=False)))
     context.session.cache[name] = found
     return found

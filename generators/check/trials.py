@@ -14,7 +14,7 @@ from contracts.exchange.outcomes import ReportedOutcome, Result
 from contracts.messages import Exchange, Request
 from contracts.syntax.text import pointer_of, short
 from generators.check.records import UNKNOWN, Snapshot, find_records, read_record
-from generators.check.trial_setup import Trial, TrialItem
+from generators.check.trial_setup import ItemCase, Trial, TrialItem
 from generators.client.polling import follow, view_of
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -219,6 +219,16 @@ def reported_keys(done: TrialResult, target: str | None = None) -> dict[int, obj
     """Return the keys that the server reported for its records, by slot."""
     outcomes = _outcomes(done, target).items()
     return {slot: one.id for slot, one in outcomes if one.result == "done" and isinstance(one.id, str | int)}
+
+
+def is_astray(trial: Trial, case: ItemCase, after: Snapshot) -> bool:
+    """Return whether a record is not there after an item that is done, or still there after one that deletes.
+
+    A deletion that may leave its record in another state leaves nothing to be seen.
+    """
+    deletes = case.action == "delete"
+    keeps = deletes and trial.context.session.contract.keeps_deleted(trial.context.resource.name)
+    return after.present is deletes and not keeps
 
 
 def record_keys(done: TrialResult) -> dict[int, object]:

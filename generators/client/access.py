@@ -26,11 +26,18 @@ class AccessGuard:
 
     `operations` are those that are requested; when all of them name one record, 404 may mean a missing record.
     Operations without security requirements are not counted where others have some: they may issue credentials.
-    `base` is the URL in the error message, `clients` are those whose credentials it names.
+    `base` is the URL in the error message, `clients` are those whose credentials it names: in the field
+    `key_field`, where the API has keys and nothing else, else as `Authorization`.
     """
 
-    def __init__(self, base: str, operations: Sequence[Operation], clients: Sequence[ClientIdentity] = ()) -> None:
-        self._base, self._clients = base, clients
+    def __init__(
+        self,
+        base: str,
+        operations: Sequence[Operation],
+        clients: Sequence[ClientIdentity] = (),
+        key_field: str | None = None,
+    ) -> None:
+        self._base, self._clients, self._key_field = base, clients, key_field
         self._seen: Counter[int] = Counter()
         guarded = {one.id for one in operations if one.security}
         self._counted = guarded or {one.id for one in operations}
@@ -53,14 +60,20 @@ class AccessGuard:
         if status == NOT_FOUND and (number < total or self._may_be_missing):
             return
         if status in REFUSALS:
-            raise _refusal(status, number, total, self._base, self._clients)
+            raise _refusal(status, (number, total), self._base, self._clients, self._key_field)
 
 
-def _refusal(status: int, number: int, total: int, base: str, clients: Sequence[ClientIdentity]) -> MisuseError:
+def _refusal(
+    status: int, counts: tuple[int, int], base: str, clients: Sequence[ClientIdentity], key_field: str | None
+) -> MisuseError:
     fact, cure = REFUSALS[status]
+    number, total = counts
     which = "all" if number == total else f"{number} of"
     says = f"{which} {total} requests were answered with {status}: {fact}."
-    named = [f"--auth '{one.auth}' ({one.name})" for one in clients if _is_public(one) and status != NOT_FOUND]
+    option = "--auth '" if key_field is None else f"--header '{key_field}: "
+    named = [f"{option}{one.auth}' ({one.name})" for one in clients if _is_public(one) and status != NOT_FOUND]
+    if key_field is not None and status != NOT_FOUND:
+        cure = f"Give the API key with --header '{key_field}: KEY'."
     return MisuseError(
         says, where=base, cure=f"{cure} The document names test clients: {', '.join(named)}." if named else cure
     )
@@ -76,7 +89,9 @@ def is_refused(refused: int, calls: int, least: int) -> bool:
     return calls >= least and refused >= MIN_REFUSED_SHARE * calls
 
 
-def require_admitted(refused: int, calls: int, base: str, clients: Sequence[ClientIdentity]) -> None:
+def require_admitted(
+    refused: int, calls: int, base: str, clients: Sequence[ClientIdentity], key_field: str | None = None
+) -> None:
     """Raise MisuseError when nearly all of a campaign's requests were answered with 401."""
     if is_refused(refused, calls, MIN_REFUSALS):
-        raise _refusal(WITHOUT_CREDENTIALS, refused, calls, base, clients)
+        raise _refusal(WITHOUT_CREDENTIALS, (refused, calls), base, clients, key_field)

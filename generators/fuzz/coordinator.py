@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from contracts.errors import MisuseError
 from contracts.openapi.model import Contract
+from contracts.openapi.security import key_field
 from generators.client.access import is_refused, require_admitted
 from generators.client.environments import control_note, open_target
 from generators.client.session import Budget
@@ -81,8 +82,8 @@ class Campaign:
             self.executor.run(self._shards(budget), self._handle_event, lambda: self._over or not budget.left)
             self._shrink_rest(budget)
             self._require_operations()
-            place, clients = self.job.place, self.job.contract.clients
-            require_admitted(self.state.refused, self.state.calls, place.url, clients)
+            url, contract = self.job.place.url, self.job.contract
+            require_admitted(self.state.refused, self.state.calls, url, contract.clients, key_field(contract))
         except KeyboardInterrupt:
             self.interrupted = True
             self.listener.message("Interrupted: findings so far are stored.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from contracts.exchange.preconditions import is_stale, next_version
+from contracts.exchange.preconditions import EntityTagList, is_stale, next_version
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import is_text_or_integer
@@ -140,6 +140,8 @@ def _version(state: StateView, effect: IntendedEffect, present: Presence) -> Ite
     entry = state.state_model.find(effect.where, effect.key)
     if entry is None or entry.version is None or present is False or not state.is_known(entry):
         yield OPEN
+    elif isinstance(effect.version, EntityTagList):
+        yield OPEN  # a text that is no number, which no model of the records has
     elif is_stale(effect.version, entry.version):
         yield ExpectedOutcome("failed", "with a stale version")
 
@@ -236,7 +238,9 @@ def _taken(
             is_other = state.is_known(one) and not isinstance(effect.key, Mapping)  # which record it names is not known
             yield ExpectedOutcome("failed", "with a value that is in use") if is_other else OPEN
     values = [whole[name] for name in names]
-    may_keep = state.since is not None or effect.resource.tombstone is not None  # what is gone may hold its values
+    may_keep = (
+        state.since is not None or effect.resource.tombstone is not None or effect.record_type.keeps
+    )  # what is gone
     if may_keep and state.state_model.was_taken(effect.where, names, whole):
         yield OPEN
     fresh = any(state.state_model.is_generated(value) for value in values)
@@ -279,6 +283,8 @@ def apply_effect(
             effect.where, {name: value for name, value in effect.members.items() if isinstance(value, dict)}
         )
         state_model.mark_aliases_unknown(effect.where, own)
+        if effect.action == "delete" and effect.record_type.keeps:
+            state_model.mark_kept(effect.where, own)
 
 
 def _effective_action(effect: IntendedEffect, present: Presence) -> str:

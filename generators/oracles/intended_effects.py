@@ -14,7 +14,8 @@ from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.bulk_request import BulkItem, target_parameters
 from contracts.exchange.locations import ParsedRequest, chosen_by, find, is_outside, locate
 from contracts.exchange.outcomes import RepresentationReader, representation_reader
-from contracts.exchange.preconditions import EntityTagList, read_version
+from contracts.exchange.preconditions import EntityTagList, Version, is_if_match, read_version
+from contracts.exchange.raw_items import record_content
 from contracts.messages import ABSENT
 from contracts.openapi.inference import representation_schema, settable_members
 from contracts.openapi.model import Contract, Operation
@@ -36,6 +37,7 @@ class RecordType:
 
     `names` maps lower-case names to members where case is ignored. `readable` are the members that clients write and
     reading shows. One that `is_closed` allows no other members. Texts of `spelled` members have several spellings.
+    Where it `keeps`, a deleted record may stay in another state.
     """
 
     resource: Resource
@@ -47,6 +49,7 @@ class RecordType:
     reader: RepresentationReader
     is_closed: bool
     spelled: frozenset[str] = frozenset()
+    keeps: bool = False
 
     @property
     def known_members(self) -> frozenset[str] | None:
@@ -164,6 +167,7 @@ def _resource_type(contract: Contract, resource: Resource) -> RecordType:
         reader=representation_reader(resource, contract.operations),
         is_closed=schema is not None and schema.raw.get("additionalProperties") is False,
         spelled=frozenset(name for name, one in members.items() if has_spellings(one)),
+        keeps=contract.keeps_deleted(resource.name),
     )
 
 
@@ -181,7 +185,7 @@ class IntendedEffect:
     record_type: RecordType
     key: object
     members: Mapping[str, object] | None
-    version: int | None = None
+    version: Version | None = None
     partial: bool = False
     creates: bool = False
     settable: Sequence[str] | None = None
@@ -204,16 +208,13 @@ def effect_of_item(
     is_marked = (members or {}).get(record_type.resource.tombstone or "") is True
     if item.action == "delete":  # what is written beside may still be wrong
         members = _written_beside(record_type, members or {}) if _fit_each(record_type, members or {}) else None
-    named = read_version(item.version)
-    if isinstance(named, EntityTagList):
-        return None
     return IntendedEffect(
         action=item.action,
         where=RecordSet(scope, record_type.resource.name),
         record_type=record_type,
         key=item.target,
         members=members,
-        version=named,
+        version=read_version(item.version),
         partial=item.action == "update",
         settable=settable.get(record_type.resource.name),
         is_marked=is_marked,
@@ -223,13 +224,11 @@ def effect_of_item(
 def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> IntendedEffect | None:
     """Return the effect of a single-record request, None when it has none or cannot be read."""
     act = sent.operation.record
-    if act is None:
+    record_type = None if act is None else record_types.get(chosen_by(sent, act.resource) or "")
+    if act is None or record_type is None:
         return None
-    record_type = record_types.get(chosen_by(sent, act.resource) or "")
-    if record_type is None:
-        return None
-    resource = record_type.resource
-    payload = find(sent.data, act.payload) if sent.data is not ABSENT else {}
+    resource, data = record_type.resource, sent.data
+    payload = record_content(act, {} if data is ABSENT else find(data, act.payload), record_type.schema)
     members = {} if act.action.constant in {"read", "delete", "list"} else written_members(payload, record_type)
     key = locate(sent, act.key) if act.key is not None else ABSENT
     if key is ABSENT and members is not None:
@@ -237,8 +236,7 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
     if members is not None and key_text(members.get(resource.key, key)) != key_text(key):
         members = None  # which of two keys counts is not said
     version = read_version(locate(sent, act.version)) if act.version is not None else None
-    stone = resource.tombstone
-    action = act.action.constant
+    stone, action = resource.tombstone, act.action.constant
     if stone is not None and members is not None and members.get(stone) is True and action in MARKING_ACTIONS:
         is_complete = action != "replace" or not record_type.missing(members)
         action, members = "delete", {} if is_complete and _fit_each(record_type, members) else None
@@ -248,7 +246,7 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
         record_type=record_type,
         key=key,
         members=members,
-        version=None if isinstance(version, EntityTagList) else version,
+        version=None if isinstance(version, EntityTagList) and is_if_match(act.version or "") else version,
         partial=action == "update",
         creates=action == "replace" and "201" in sent.operation.responses,
     )

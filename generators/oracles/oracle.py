@@ -30,7 +30,7 @@ from generators.oracles.intended_effects import IntendedEffect, RecordTypes, eff
 from generators.oracles.outcome_oracle import CHECK, OutcomeOracle, forbid_names
 from generators.oracles.read_oracle import ReadOracle
 from generators.oracles.reference_model import differences
-from generators.oracles.request_oracle import UNRELATED_REFUSALS, IdempotencyOracle, refusal_findings
+from generators.oracles.request_oracle import UNRELATED_REFUSALS, IdempotencyOracle, is_fit_request, refusal_findings
 from generators.oracles.response_laws import (
     INVALID_STATUSES,
     SERVER_FAULT,
@@ -40,7 +40,6 @@ from generators.oracles.response_laws import (
     is_made_up,
 )
 from generators.oracles.state_model import RecordState, StateModel
-from generators.requests.calls import body_schema
 
 MODEL_FIRST_VERSION: Final = 1  # of new records of a reference model; with another one it predicts other conflicts
 VIEW_LAWS: Final[tuple[Callable[[BulkExchange], Iterator[Finding]], ...]] = (
@@ -283,7 +282,7 @@ class Oracle:
         elif effect.action == "list":
             yield from self.read_oracle.judge_list(effect, exchange)
         else:
-            yield from self._judge_write(effect, exchange, is_fit=_is_valid_request(sent))
+            yield from self._judge_write(effect, exchange, is_fit=is_fit_request(sent))
 
     def _judge_write(self, effect: IntendedEffect, exchange: Exchange, *, is_fit: bool) -> Iterator[Finding]:
         """Yield unexpected results of a single-record request, and update the state model otherwise."""
@@ -301,7 +300,7 @@ class Oracle:
             )
         yield from self._judge_status(effect, expected, exchange) if failed and not wrong else ()
         is_odd = expected.result == "failed" and effect.action != "delete"
-        if done and not (wrong or keeps or is_odd) and status != ACCEPTED:
+        if done and not (wrong or is_odd) and status != ACCEPTED:
             key = self._written_key(effect, exchange)
             apply_effect(self.state_model, effect, key=key, by=exchange.operation or "", at=exchange)
             yield from self.read_oracle.judge_answer(effect, exchange)
@@ -357,11 +356,6 @@ class Oracle:
         if effect.action in CREATING_ACTIONS and effect.resource.assigned:
             return created_key(self.contract, self.router, reader, exchange)
         return reader.key(exchange.response.data)
-
-
-def _is_valid_request(sent: ParsedRequest) -> bool:
-    schema = body_schema(sent.operation)
-    return sent.data is ABSENT or schema is None or schema.is_valid(sent.data)
 
 
 ModelFactory = Callable[[], Model]

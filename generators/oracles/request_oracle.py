@@ -13,7 +13,7 @@ from contracts.bulk.model import Idempotency
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.exchange.bulk_request import BulkItem, BulkRequest
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import locate
+from contracts.exchange.locations import ParsedRequest, locate
 from contracts.messages import ABSENT, Exchange, Response
 from generators.oracles.findings import Finding
 from generators.oracles.intended_effects import RecordTypes, written_members
@@ -193,3 +193,14 @@ def _idempotency_key(view: BulkExchange) -> tuple[str, str] | None:
         return None
     given = locate(view.request.sent, declared.key)
     return None if given is ABSENT else (view.operation.id, str(given))
+
+
+def is_fit_request(sent: ParsedRequest) -> bool:
+    """Say whether a request fits the schemas of its body, and of the parameter in which it names a new record."""
+    operation, schema = sent.operation, body_schema(sent.operation)
+    act = operation.record
+    at = act.key if act is not None and act.action.constant == "create" else None
+    named = [one.schema for one in operation.parameters if f"{one.where}:{one.name}" == at and one.schema is not None]
+    key = locate(sent, at) if named and at is not None else ABSENT
+    is_named = key is ABSENT or all(one.is_valid(key) for one in named)
+    return is_named and (sent.data is ABSENT or schema is None or schema.is_valid(sent.data))

@@ -15,6 +15,13 @@ from generators.client.environments import Environment
 from generators.requests.known_records import KnownRecords
 
 NO_MEMBERS: Final[Mapping[str, object]] = {}
+UNKNOWN: Final[Mapping[str, Any]] = {
+    "present": None,
+    "version": None,
+    "members": NO_MEMBERS,
+    "unset": False,
+    "fresh": False,
+}
 Canonical: TypeAlias = Callable[[str, str, object], object]
 
 
@@ -49,7 +56,7 @@ class RecordState:
     values that changed members had since the last read; with `unset` all other members were never set. A `fresh`
     record has not been changed since its creation, one that `existed` was stored at some time. `by` is the
     operation that wrote it last, `at` the exchange that reported so; `jobs` are the numbers of the requests whose
-    jobs may still change it.
+    jobs may still change it. One that was `kept` by its deletion is in a state that no read tells.
     """
 
     where: RecordSet
@@ -64,6 +71,7 @@ class RecordState:
     by: str = ""
     at: Exchange | None = None
     jobs: frozenset[int] = frozenset()
+    kept: bool = False
 
     def with_jobs(self, jobs: frozenset[int]) -> "RecordState":
         """Return the same state, which these jobs may still change; three times as fast as `replace`."""
@@ -80,6 +88,7 @@ class RecordState:
             by=self.by,
             at=self.at,
             jobs=jobs,
+            kept=self.kept,
         )
 
     @property
@@ -176,6 +185,8 @@ class StateModel:
         old = some.get(key)
         if not entry.existed and (entry.present or (old is not None and old.existed)):
             entry = replace(entry, existed=True)
+        if entry.kept or (old is not None and old.kept):
+            entry = replace(entry, **UNKNOWN, kept=True)
         if self._undo is not None:
             self._undo.append((entry.where, key, old))
         some[key] = entry
@@ -189,7 +200,14 @@ class StateModel:
         old = self.find(where, key)
         self._referred.update(self._referred_by(where, old.members if old is not None and old.present else NO_MEMBERS))
         base = old or RecordState(where=where, key=key if isinstance(key, str | int) else str(key), present=None)
-        self.put(replace(base, present=None, version=None, members=NO_MEMBERS, unset=False, fresh=False, at=at))
+        self.put(replace(base, **UNKNOWN, at=at))
+
+    def mark_kept(self, where: RecordSet, key: object) -> None:
+        """Mark a record that was deleted, and may be left in another state: nothing is known of it any more."""
+        self.mark_unknown(where, key)
+        entry = self.find(where, key)
+        if entry is not None:
+            self.put(replace(entry, kept=True))
 
     def mark_effect_unknown(self, where: RecordSet, key: object, members: Mapping[str, object]) -> None:
         """Mark everything unknown that a request may have written: record, names and references.
@@ -261,6 +279,8 @@ class StateModel:
         undo, self._undo = self._undo or [], None
         for where, key, old in reversed(undo):
             if old is not None:
+                if self._entries[where][key].kept:
+                    self._forget(where, key)
                 self.put(old)
             else:
                 self._forget(where, key)
@@ -325,7 +345,7 @@ class StateModel:
         elif old is None or old.present is not False:
             known.put(where.resource, entry.key)
             known.drop(where.resource, entry.key)
-        if entry.present is None and not entry.jobs:
+        if entry.present is None and not entry.jobs and not entry.kept:
             self.unknown[name] = None
         else:
             self.unknown.pop(name, None)

@@ -33,7 +33,7 @@ from generators.requests.options import (
 from generators.requests.profiles import Profile
 from generators.requests.record_factory import RecordFactory
 from generators.requests.serialisation import is_cell
-from generators.requests.single import item_actions, item_request, item_resources
+from generators.requests.single import item_actions, item_request, item_resources, without_key
 
 
 def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | None:
@@ -146,7 +146,10 @@ class OperationSpec:
             return self.encoder.item(None, {**parts, "action": None}, rng, request=request)
         if self.sendable(kind, content.values) != content.values:
             raise NotApplicableError("a cell of a row cannot have such a value")
-        payload = None if content.members is None else self.encoder.payload(content.members)
+        members, own = content.members, self.makers[kind].resource
+        if members and own is not None and self.bulk.effect.payload and members.get(own.key, ABSENT) == content.target:
+            members = without_key(self.makers[kind].schema, own, members)
+        payload = None if members is None else self.encoder.payload(members)
         spared = self.makers[kind].members if content.incomplete else ()
         return self.encoder.item(payload, parts, rng, action=content.action, spared=spared)
 

@@ -99,7 +99,17 @@ class ItemEncoder:
     `element` is the schema of an item, `payload_schema` that of a payload; None when the contract has none.
     """
 
-    __slots__ = ("_bulk", "_has_own_payload", "_key", "_locations", "_parts", "_steps", "element", "payload_schema")
+    __slots__ = (
+        "_bulk",
+        "_has_own_payload",
+        "_is_target",
+        "_key",
+        "_locations",
+        "_parts",
+        "_steps",
+        "element",
+        "payload_schema",
+    )
 
     def __init__(self, bulk: Bulk, body: Schema | None) -> None:
         self._bulk, effect = bulk, bulk.effect
@@ -112,7 +122,7 @@ class ItemEncoder:
         self._locations: dict[str, ItemLocation] = {}
         declared: dict[Part, str | None] = {
             "target": next(iter(effect.target), None),
-            "key": bulk.key.at if bulk.key.by == "client" else None,
+            "key": bulk.key.at if bulk.key.by == "client" and bulk.key.at not in effect.target else None,
             "version": effect.version,
             "action": effect.action.source,
             "resource": effect.resource.source if effect.resource is not None else None,
@@ -120,6 +130,7 @@ class ItemEncoder:
             "awaited": bulk.order.depends_on,
         }
         self._parts = {part: self._location(at) for part, at in declared.items() if at and not is_outside(at)}
+        self._is_target = next(iter(effect.target), None) == ""  # an item is the key of its record, and no more
 
     @property
     def lists_changes(self) -> bool:
@@ -153,7 +164,9 @@ class ItemEncoder:
         None of the `spared` ones is. A part that is None is not sent. A deletion has the declared tombstone. `request`
         are the members of an item that is an HTTP request. Raises UnsatisfiableError.
         """
-        effect = self._bulk.effect
+        effect, target = self._bulk.effect, parts.get("target")
+        if self._is_target and target is not None:
+            return target if self.fits(target) else self._location("").coerce(target)
         at, own = effect.payload_of.get(action, effect.payload), self._has_own_payload and payload is not None
         item: Any = payload if own and not at else {}
         if own and at:
@@ -180,7 +193,8 @@ class ItemEncoder:
     def fresh_key(self, action: str, names: Names, slot: str) -> object:
         """Return a new item key where the client chooses one, else None. Raises NotApplicableError."""
         key = self._bulk.key
-        chosen = key.by == "client" and key.at is not None and (not key.only_for or action in key.only_for)
+        is_own = key.at is not None and key.at not in self._bulk.effect.target  # else it is that of the record
+        chosen = key.by == "client" and is_own and (not key.only_for or action in key.only_for)
         return names.fresh_value(self._key, slot) if chosen else None
 
     def _location(self, location: str) -> "ItemLocation":

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from contracts.bulk.model import Resource
+from contracts.openapi.inference import new_key_schemas
 from contracts.openapi.model import Contract
 from contracts.schemas.equality import key_text
 from contracts.schemas.keywords import is_annotation
@@ -64,21 +65,20 @@ class RecordFactory:
         target_schema: Schema | None,
         profile: ValueProfile = "realistic",
     ) -> None:
-        named = resource.schema if resource is not None else None
+        at = resource.schema if resource is not None else None
         self.resource, self._resources, self._profile = resource, contract.resources, profile
         self._sure_lookups = {name: one.sure_lookups for name, one in contract.resources.items()}
-        schema = contract.schemas.schema(named) if named is not None else fallback
+        schema = contract.schemas.schema(at) if at is not None else fallback
         self.schema = schema.request if schema is not None else None
-        unsent = self.schema.unsent if self.schema is not None else frozenset()
-        members = self.schema.members() if self.schema is not None else {}
-        self.members = {name: one for name, one in members.items() if name not in unsent}
+        inner = self.schema
+        self.members = {} if inner is None else {n: one for n, one in inner.members().items() if n not in inner.unsent}
         self._required = tuple(resource.required) if resource is not None else ()
-        listed = self.schema.raw.get("required") if self.schema is not None else None
-        self._needed = (*self._required, *as_list(listed))
+        self._needed = (*self._required, *as_list(self.schema.raw.get("required") if self.schema is not None else None))
         own = self.members.get(resource.key) if resource is not None else None
         keys = {resource.key} if resource is not None and not resource.assigned else set[str]()
         self._beside = keys.difference(self.members, self._needed)
-        self._keys = tuple(schema for schema in (own, target_schema) if schema is not None)
+        named = new_key_schemas(contract, resource) if own is None else ()
+        self._keys = tuple(schema for schema in (own, *named, target_schema) if schema is not None)
         self._groups = (*resource.unique, *zip(resource.likely, strict=True)) if resource is not None else ()
         self._own = self._independent_members()
         self.unique = frozenset(name for group in self._groups for name in group)
@@ -341,6 +341,7 @@ class RecordFactory:
         """Return fresh values for the key, for one member of each unique group, or else for a text member."""
         resource = self.resource
         assert resource is not None  # noqa: S101 - asked before
+        schemas = {**dict.fromkeys([resource.key], self._keys[0] if self._keys else None), **self.members}
         wanted = [] if resource.assigned else [resource.key]
         groups = [[name for name in group if name not in resource.references] for group in self._groups]
         wanted += [group[0] for group in groups if group and not set(group) & set(wanted)]
@@ -348,7 +349,7 @@ class RecordFactory:
         marks = [name for name in texts if self.members[name].is_valid(FRESH_NAME_SAMPLE)] if not wanted else []
         wanted += [name for name in self._required if name in marks][:1] or marks[:1]
         return {
-            name: context.names.fresh_value(self.members.get(name), slot if n == 0 else f"{slot}m{n}")
+            name: context.names.fresh_value(schemas.get(name), slot if n == 0 else f"{slot}m{n}")
             for n, name in enumerate(dict.fromkeys(wanted))
         }
 

@@ -128,11 +128,16 @@ def write_request(
         return _with_version(made, record.version, version) if is_outside(record.version or "") else made
     schema = body_schema(operation)
     inner = schema.at(record.payload) if schema is not None else None
-    beside = {site.resource.key} if inner is not None and _is_closed_to(inner, site.resource.key) else frozenset[str]()
-    own = {name: value for name, value in members.items() if name not in beside}
+    own = without_key(inner, site.resource, members)
     content = {} if action == "delete" else encode_members(own, change_members(inner))
     made.data = put({}, record.payload, content)
     return _with_version(made, record.version, version)
+
+
+def without_key(schema: Schema | None, resource: Resource | None, members: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return members without a key that their schema excludes: it stands beside them."""
+    is_beside = schema is not None and resource is not None and _is_closed_to(schema, resource.key)
+    return {name: one for name, one in members.items() if not (is_beside and resource and name == resource.key)}
 
 
 def _is_closed_to(schema: Schema, name: str) -> bool:

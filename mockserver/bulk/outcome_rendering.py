@@ -10,6 +10,7 @@ import orjson
 from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.locations import put_at
 from contracts.messages import ABSENT
+from contracts.openapi.bulk_checks import shows_failures
 from contracts.schemas.violations import MAX_GROUPS, Violation
 from contracts.syntax.text import listed, pointer_of, short
 from mockserver.bulk.set_members import Facts, put_members
@@ -88,6 +89,7 @@ def body_of(
     """Return the body that reports the outcomes, where `declared` places them; `facts` are those of the request."""
     body: dict[str, Any] = {}
     whole_failed = outcome_class(outcomes, run.unit) == "wholeFailed"
+    declared = _telling(declared) if whole_failed else declared
     if whole_failed and bulk.reply.error is not None:
         put_at(body, bulk.reply.error, message_of(next(one for one in outcomes if one.failed)))
         if declared is None or declared.covers == "unless-failed":
@@ -109,6 +111,11 @@ def body_of(
     if bulk.reply.set_members:
         put_members(body, bulk.reply.set_members, {**(facts or {}), "count": lambda name: count(name[1:], outcomes)})
     return body
+
+
+def _telling(declared: Outcomes | None) -> Outcomes | None:
+    """Return where outcomes are told when all failed, None where their entries could not tell that."""
+    return declared if declared is not None and shows_failures(declared, None) else None
 
 
 def _is_apart(declared: Outcomes) -> bool:

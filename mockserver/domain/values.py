@@ -132,6 +132,11 @@ class PayloadValidator:
         self.is_closed = schema is not None and schema.raw.get("additionalProperties") is False
         self._fold = {name.lower(): name for name in self._members} if resource.ignore_case else {}
 
+    @property
+    def may_have_key(self) -> bool:
+        """Tell whether a payload may have the record's key in it: clients choose it, and the schema allows it."""
+        return not self.resource.assigned and (not self.is_closed or self.resource.key in self._members)
+
     def all_valid(self, payloads: Sequence[object]) -> bool:
         """Tell whether every payload is valid as it stands; a fast check before the detailed one."""
         return self.schema is not None and self.schema.are_valid(payloads)

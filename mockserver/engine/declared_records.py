@@ -9,6 +9,7 @@ from typing import Final
 from contracts.bulk.model import Location, RecordAct
 from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
 from contracts.exchange.preconditions import Version, is_if_match, read_version
+from contracts.exchange.raw_items import record_content
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import RecordAction
 from contracts.openapi.model import Operation
@@ -128,11 +129,11 @@ def run_of(context: RequestContext) -> ItemRun:
 
 def item_of(context: RequestContext, rules: RecordRules, act: RecordAct) -> Item:
     """Return the single item of a single-record request."""
-    payload = look_up(context.data, act.payload) if context.data is not ABSENT else {}
-    target = _key(context, rules, act)
+    found = look_up(context.data, act.payload) if context.data is not ABSENT else {}
+    payload, target = record_content(act, found, rules.payloads.schema), _key(context, rules, act)
     if target is ABSENT and isinstance(payload, dict):
         target = payload.get(rules.resource.key, ABSENT)
-    elif isinstance(payload, dict) and act.key is not None and not rules.resource.assigned:
+    elif isinstance(payload, dict) and act.key is not None and rules.payloads.may_have_key:
         payload = {rules.resource.key: target, **payload}
     action, version = _action(context, rules, act, target), _version(context, act)
     return Item(0, None, action, rules.resource, target, payload, version, None, context.data)

@@ -124,8 +124,15 @@ def conduct(context: RequestContext, items: int) -> Refusal | None:
 
 
 def sees(context: RequestContext, job: Job) -> bool:
-    """Show the jobs of the request's own data set."""
-    return job.scope == context.scope
+    """Show the jobs of the request's own data set; where its path names none, all that its client may use."""
+    contract, client = context.api.contract, _test_client(context)
+    if job.scope == context.scope or any(one.name in contract.scopes for one in context.routed.parameters):
+        return job.scope == context.scope
+    own, values = [] if context.scope == SCOPE else context.scope.split("/"), job.scope.split("/")
+    limits = {} if client is None else client.scopes
+    barred = {one for name, known in limits.items() for one in contract.scopes[name] if one not in known}
+    barred |= {one.tenant for one in contract.clients if one.tenant} - {*own}
+    return values[: len(own)] == own and barred.isdisjoint(values)
 
 
 def precedence(job: Job) -> int:

@@ -23,6 +23,7 @@ from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, prepare_trial
 from generators.check.trials import (
     TrialResult,
+    is_astray,
     send,
     send_at_once,
     snapshots,
@@ -115,7 +116,7 @@ def _judge_results(trials: Sequence[Trial], options: SendOptions, sent: Sequence
         done: TrialResult = trial_result(trial, options, follow(trial.context.session, exchange))
         if done.by_target and not options.targets:
             after = stored_records(done, slots=done.slots("done"))
-            gone = [slot for slot, one in after.items() if one.present is (trial.items[slot].case.action == "delete")]
+            gone = [slot for slot, one in after.items() if is_astray(trial, trial.items[slot].case, one)]
             if gone:
                 says = f"of two concurrent jobs one reports item {gone[0]} as done, but it was not applied"
                 yield trial_finding("active", "jobs lose items", says, done, after[gone[0]])

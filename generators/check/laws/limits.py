@@ -18,7 +18,7 @@ from generators.check.laws.metamorphic import valid_cases
 from generators.check.lists import list_page, tells_total
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
-from generators.check.trials import perform, send, snapshots, snapshots_before, stored_records, trial_finding
+from generators.check.trials import is_astray, perform, send, snapshots, snapshots_before, stored_records, trial_finding
 from generators.client.polling import view_of
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -78,7 +78,7 @@ def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:
         yield trial_finding("boundary", "most are refused", says, done)
         return
     after = stored_records(done, slots=[slot for slot in sample if done.result(slot) == "done"])
-    lost = [slot for slot, one in after.items() if one.present is (case.action == "delete")]
+    lost = [slot for slot, one in after.items() if is_astray(trial, case, one)]
     if lost:
         says = f"of {most} items that are reported as done, item {lost[0]} was not applied"
         yield trial_finding("boundary", "told as done and not carried out", says, done, after[lost[0]])
@@ -213,7 +213,7 @@ def defective_trial(context: SiteContext, break_item: Callable[[Trial, TrialItem
 
 
 def _same_key(trial: Trial, first: TrialItem, last: TrialItem) -> TrialItem:
-    return _with(last, trial.context.bulk.key.at or "", first.content.key)
+    return _with(last, trial.context.bulk.key.at or "", first.key if first.content.key is None else first.content.key)
 
 
 def _same_target(trial: Trial, first: TrialItem, last: TrialItem) -> TrialItem:

@@ -29,7 +29,7 @@ from generators.check.laws.metamorphic import (
 from generators.check.laws.ordering import with_successive_versions
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial, variant_cases
-from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
+from generators.check.trials import TrialResult, is_astray, perform, snapshots_before, stored_records, trial_finding
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, shape_at
@@ -231,7 +231,7 @@ def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Findi
 
 
 EFFECT: Final = "effect"
-MUST_FAIL: Final = frozenset(("invalid", "incomplete", "taken", "unknown"))
+MUST_FAIL: Final = frozenset(("dangling", "invalid", "incomplete", "taken", "unknown"))
 
 
 def reuse(context: SiteContext) -> Iterator[Finding]:
@@ -280,12 +280,13 @@ def _judge_undone(context: SiteContext, valid: ItemCase, unit: str, case: ItemCa
 
 def effect(context: SiteContext) -> Iterator[Finding]:
     """Send every kind of item, and compare the stored records with what was sent and reported."""
-    (right, wrong), (odd, _) = available_cases(context), variant_cases(context)
+    (right, wrong), (odd, bad) = available_cases(context), variant_cases(context)
     shared = context.bulk.effect.payload in context.bulk.items.shared
     if not right:
         raise NotApplicableError(f"no item could be made that {context.operation.id} should carry out")
     most = max_independent_items(context)
-    sets = [*batched([*right, *wrong, *right], most), *batched(() if shared else odd, most)]
+    nothing = [one for one in bad if one.defect == "dangling"]
+    sets = [*batched([*right, *wrong, *right], most), *batched(() if shared else odd, most), *batched(nothing, most)]
     yield from run_each(sets, partial(_judge_effects, context))
     if context.resource.normalize and not shared:
         with suppress(NotApplicableError):
@@ -357,7 +358,7 @@ def _judge_done(
     if case.defect in MUST_FAIL:
         says = f"item {trial_item.slot} ({case}) is reported as done"
         yield trial_finding(EFFECT, f"{case} is done", says, done, after)
-    elif after.present is (case.action == "delete"):
+    elif is_astray(trial, case, after):
         where = "still there" if after.present else "not there"
         says = f"item {trial_item.slot} ({case}) is reported as done, but the record is {where}"
         yield trial_finding(EFFECT, f"{case.action} is not carried out", says, done, initial, after)

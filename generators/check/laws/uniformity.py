@@ -16,7 +16,7 @@ from generators.check.laws.limits import TELLING_SLOTS
 from generators.check.lists import whole_list
 from generators.check.records import Snapshot, snapshot_of
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
-from generators.check.trials import TrialResult, perform, record_keys, stored_records, trial_finding
+from generators.check.trials import TrialResult, is_astray, perform, record_keys, stored_records, trial_finding
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
@@ -84,7 +84,7 @@ def _judge_changed(done: TrialResult, case: ItemCase) -> Iterator[Finding]:
         lost = [
             name for name, value in wanted.items() if not equivalent(trial.maker.members[name], shown.get(name), value)
         ]
-        if after.present is (case.action == "delete") or (after.members is not None and lost):
+        if is_astray(trial, case, after) or (after.members is not None and lost):
             says = f"of {last + 1} items that are done, item {slot} ({case.action}) was not carried out"
             yield trial_finding(LAW, "an item of many is not carried out", says, done, after)
             return

@@ -243,3 +243,17 @@ def test_a_refusal_for_another_reason_is_no_finding(document, operation, path, b
     told = Exchange(n=1, at=at, api=document, operation=operation, request=request, response=response)
     (view,) = bulk_exchanges(ExchangeHistory(exchanges=(told,)), contract)
     assert list(refusal_findings(RecordTypes(contract), view)) == []
+
+
+TASKS = Path(__file__).parents[2] / "mockserver" / "data" / "tasks.yaml"
+
+
+def test_tasks_in_the_shape_of_google_s_apis_are_judged_and_right():
+    """Versions inside what is written, keys that are items by themselves, many keys in a parameter, jobs elsewhere."""
+    api = find_sources((str(TASKS),))[0].load()
+    events = list(run_checks(api.contract, InProcess(api), name_prefix="00001", budget=Budget(seconds=1000)))
+    assert [event.finding.says for event in events if isinstance(event, FindingFound)] == []
+    words = {(one.answer.law, one.answer.operation): one.answer.word for one in events if isinstance(one, LawAnswered)}
+    passed = (("singular", "batchDeleteTasks"), ("stale-version", "batchUpdateTasks"), ("reads", "batchGetTasks"))
+    passed += (("isolation", "importTasks"), ("job-moves", "importTasks"), ("malformed", "createLabel"))
+    assert {words[one] for one in passed} == {"passed"}

@@ -81,6 +81,15 @@ def test_a_campaign_is_refused_when_nearly_every_call_is(refused, calls, is_misu
     assert told.value.cure.endswith("The document names test clients: --auth 'Bearer x' (shop).")
 
 
+def test_a_key_in_a_field_of_its_own_is_asked_for_there():
+    """`--auth` is the value of `Authorization`, where a key is not looked for."""
+    clients = (ClientIdentity(name="shop", auth="k1"),)
+    with pytest.raises(MisuseError) as told:
+        require_admitted(100, 100, "http://x", clients, "X-Key")
+    named = "The document names test clients: --header 'X-Key: k1' (shop)."
+    assert told.value.cure == f"Give the API key with --header 'X-Key: KEY'. {named}"
+
+
 def test_records_that_are_missing_are_no_wrong_door():
     """Where only single records are asked for, 404 may be the right answer each time."""
     session, guard = attentive(Door(404), "getEntity")

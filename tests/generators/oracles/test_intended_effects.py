@@ -8,6 +8,7 @@ from library import LIBRARY, TYPES, effect, place, record, state
 
 from contracts.exchange.bulk_request import BulkItem
 from contracts.exchange.locations import parse_request
+from contracts.exchange.preconditions import read_version
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.loading import load_bundled
 from contracts.openapi.model import Route
@@ -90,7 +91,7 @@ ITEMS = [
     ("a version", {"version": 3}, ("update", 7, {"year": 1}, 3)),
     ("a version as text", {"version": "3"}, ("update", 7, {"year": 1}, 3)),
     ("a version as a number with a fraction of nothing", {"version": 3.0}, ("update", 7, {"year": 1}, 3)),
-    ("entity tags", {"version": '"a", "b"'}, None),
+    ("entity tags", {"version": '"a", "b"'}, ("update", 7, {"year": 1}, read_version('"a", "b"'))),
     ("no payload", {"payload": ABSENT}, ("update", 7, {}, None)),
     ("a payload of another form", {"payload": 7}, ("update", 7, None, None)),
     ("a deletion", {"action": "delete", "payload": {"year": 1}}, ("delete", 7, {}, None)),

@@ -27,13 +27,13 @@ class Judge:
         self.oracle = Oracle(contract, Environment(client=SimpleNamespace(controlled=True), name_prefix="00000"))
         self.n = 0
 
-    def told(self, method, path, body, status, answer, *, headers=TENANT, with_=()):
+    def told(self, method, path, body, status, answer, *, headers=TENANT, with_=(), query=()):
         """Return the shapes of what is found in one exchange, what HTTP says left out."""
         self.n += 1
         route = self.oracle.router.match(method, path)
         content = b"" if body is ABSENT else orjson.dumps(body)
         headers = Headers((("Content-Type", "application/json"), *headers))
-        call = Request(method=method, path=path, headers=headers, body=content)
+        call = Request(method=method, path=path, query=query, headers=headers, body=content)
         reply = Response(status=status, headers=Headers(with_), body=orjson.dumps(answer), data=answer)
         name = route.operation.id
         exchange = Exchange(n=self.n, at=NOW, api=CONTRACT.name, operation=name, request=call, response=reply)

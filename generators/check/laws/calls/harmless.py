@@ -17,6 +17,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, json_of, put
 from contracts.messages import Exchange, Request, essence
 from contracts.openapi.model import Contract, Operation, Parameter
+from contracts.openapi.representations import is_cursor
 from contracts.openapi.security import WRONG_BY_SCHEME, as_client, scheme_of, without_credentials
 from contracts.syntax.text import as_list, text_of
 from generators.check.laws.calls.body_members import keyed_bodies
@@ -194,9 +195,13 @@ def _told(exchange: Exchange, asked: Request) -> tuple[int, object]:
 
 
 def _without_echo(value: object, asked: frozenset[tuple[str, str]]) -> object:
-    """Return a JSON value with the queries of its links as sets, without the pairs that were asked for."""
+    """Return a JSON value with the queries of its links as sets, without the pairs that were asked for.
+
+    What a cursor of the next page is made of nobody says: it may have in it what was asked for.
+    """
     if isinstance(value, dict):
-        return {name: _without_echo(one, asked) for name, one in value.items()}
+        told = {name: _without_echo(one, asked) for name, one in value.items()}
+        return {name: bool(one) if isinstance(one, str) and is_cursor(name) else one for name, one in told.items()}
     if isinstance(value, list):
         return [_without_echo(one, asked) for one in value]
     if not isinstance(value, str) or not LINK.fullmatch(value):

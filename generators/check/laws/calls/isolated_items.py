@@ -270,7 +270,8 @@ def _job(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
     rng, own = session.rng("never", context.operation.id, place.what), view.traces[0].handle
     own = handle_id(session.contract, session.router, own)
     ids = [str(one) for one in (own, similar_id(own, rng), similar_id(own, rng))]
-    asked = [name for name in (declared.poll, *declared.results, declared.cancel) if name and name != "here"]
+    named = [name for name in (declared.poll, *declared.results, declared.cancel) if name and name != "here"]
+    asked = [name for name in named if _says_where(session, name, place)]
     session.identity = place.caller
     judged = _job_there(context, place, cases[0]) if place.is_parallel else tuple
     values = dict.fromkeys(place.there) if place.nowhere is not None else place.there
@@ -287,6 +288,13 @@ def _job(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
         says = f"a job was cancelled from {place.what}"
         yield law_finding(context.operation, "is cancelled from elsewhere", says, exchange, end.exchange)
     yield from judged()
+
+
+def _says_where(session: Session, name: str, place: Elsewhere) -> bool:
+    """Return whether a call tells that it comes from the other place: by who calls, or by a parameter that it has."""
+    operation = session.contract.operation(name)
+    given = {one.name for one in operation.parameters} if operation is not None else set()
+    return place.caller is not None or not given.isdisjoint(place.there)
 
 
 def _job_there(context: SiteContext, place: Elsewhere, case: ItemCase) -> Callable[[], Iterator[Finding]]:

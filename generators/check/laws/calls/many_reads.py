@@ -12,7 +12,8 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find
 from contracts.messages import Exchange, Request
 from contracts.openapi.inference import key_type
-from contracts.openapi.model import ManyReads, Operation
+from contracts.openapi.model import ManyReads, Operation, Parameter
+from contracts.openapi.parameters import types_of
 from contracts.schemas.equality import declared_part, key_text
 from contracts.syntax.text import as_list, short
 from generators.check.laws.calls.parameters import WORD
@@ -28,6 +29,7 @@ from generators.requests.options import option_for
 from generators.requests.single import RecordSite, record_request, write_request
 
 LAW: Final = "reads"
+ABSENT_LEAF: Final = repr(None)  # a member that is absent is as one that is null
 MANY: Final = 34  # times that three keys are repeated, so that there are more than a hundred
 TOO_LONG: Final = frozenset((414, 431))  # statuses of a request whose keys are too many
 
@@ -64,7 +66,7 @@ class _Reading:
         members = [new_record_members(self.session, self.site, names, f"m{n}", rng) for n in range(3)]
         one, other, gone = create_records(self.session, self.site, members, names)
         again = [one.key, other.key, one.key] * MANY if self.declared.repeats else []
-        yield from self._judged([other.key, one.key, *again], ())
+        yield from self._judged([other.key, one.key, *again][: self._most()], ())
         for query in self._shared_queries():
             yield from replace(self, query=query)._judged([other.key, one.key], ())  # noqa: SLF001 - its own class
         if self.declared.unknown:
@@ -117,6 +119,17 @@ class _Reading:
                 says = f"a request for {short(self._joined(keys))} was answered with {exchange.response.status}"
                 yield self._finding("what is no key is accepted", says, exchange)
 
+    def _list(self) -> Parameter | None:
+        """Return the parameter with the keys where it is a list, which is written in its own style."""
+        named = (one for one in self.operation.parameters if f"{one.where}:{one.name}" == self.declared.keys)
+        return next((one for one in named if "array" in types_of(one.schema)), None)
+
+    def _most(self) -> int | None:
+        """Return how many keys the schema of a list allows, None where it sets no limit."""
+        own = self._list()
+        most = None if own is None or own.schema is None else own.schema.raw.get("maxItems")
+        return most if isinstance(most, int) else None
+
     def _joined(self, keys: Sequence[object]) -> str:
         return self.declared.separator.join(map(str, keys))
 
@@ -153,7 +166,7 @@ class _Reading:
             for one in (single.response.data, self.single(key).response.data, body)
         )
         for at, value in told.items():
-            if value == after.get(at) and mine.get(at) != value:
+            if value == after.get(at) and mine.get(at, ABSENT_LEAF) != value:
                 says = f"{short(key)} has {at} {value} when read alone, and {mine.get(at, 'nothing')} among others"
                 yield self._finding("a record differs from its single read", says, single, exchange)
                 return
@@ -180,8 +193,13 @@ class _Reading:
 
     def asked(self, keys: Sequence[object]) -> tuple[Exchange, list[object] | None]:
         """Ask for several records; None where none are shown as a list."""
-        made = draft(self.operation, self.site.values)
-        made.put(self.declared.keys, self._joined(keys))
+        made, own = draft(self.operation, self.site.values), self._list()
+        if own is None:
+            made.put(self.declared.keys, self._joined(keys))
+        else:
+            made.more_query = [pair for pair in made.more_query if pair[0] != own.name]
+            made.query.pop(own.name, None)
+            made.set_parameter(own, list(map(str, keys)))
         exchange = self._sent(made.request())
         bodies = find(exchange.response.data, self.declared.at)
         return exchange, bodies if exchange.response.status in SUCCESS_STATUS and isinstance(bodies, list) else None

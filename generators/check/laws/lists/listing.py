@@ -126,7 +126,7 @@ def _page_probes(session: Session, site: RecordSite, known: Sequence[CreatedReco
     for skip in (0, 5) if page.default is not None else ():
         if page.skip is not None or not skip:
             yield partial(_page_faults, session, site, skip=skip, take=None)
-    if page.take is not None and _takes_none(site, page.take):
+    if page.take is not None and page.cursor is None and _takes_none(site, page.take):  # no cursor leads on from none
         yield partial(_empty_page_fault, session, site, page.take)
     if page.take is not None and any(one is not None for one in (page.skip, page.number, page.cursor)):
         yield partial(_short_page_faults, session, site)
@@ -243,7 +243,8 @@ def _judge_single_changes(context: SiteContext, known: Sequence[CreatedRecord], 
             change = factory.fresh_change(record_context_of(names, session.rng(LAW, "c")), "lc")
             members = {**({} if action == "update" else record.members), **change}
         session.send(write_request(site, action, members, key=record.key, version=record.version).request())
-        touched.append(record.key)
+        if action != "delete" or not session.contract.keeps_deleted(site.resource.name):
+            touched.append(record.key)
     yield from _judge_agreement(context, [known[0].key, *touched], "a single change")
     yield from judge_whole(context, LAW, [])  # before what comes next makes up for it
     writing = next((one for one in ("upsert", "replace") if one in site.operations), None)
@@ -261,7 +262,10 @@ def _judge_bulk_changes(context: SiteContext, bulk: SiteContext, as_job: str | N
         done = perform(trial, SendOptions(unit=bulk.unit, as_job=as_job))
     except NotApplicableError:
         return
-    yield from _judge_agreement(context, list(record_keys(done).values()), bulk.operation.id)
+    keeps = context.session.contract.keeps_deleted(context.site.resource.name)
+    gone = {one.slot for one in trial.items if keeps and one.case.action == "delete"}
+    keys = [key for slot, key in record_keys(done).items() if slot not in gone]
+    yield from _judge_agreement(context, keys, bulk.operation.id)
     yield from _judge_revival(context, bulk)
 
 
