@@ -1,13 +1,16 @@
 """Render a refusal in the error body that the document declares. Begin with `error_response`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from contracts.messages import ABSENT, Response
+from contracts.openapi.model import NoRoute, Operation, Route
 from contracts.openapi.parameters import types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import clipped
 from mockserver.api.model import PROBLEM_MEDIA_TYPE, Refusal, RequestContext, problem
+from mockserver.bulk.prepared_api import prepared
 from mockserver.engine.document_responses import (
     chosen_media,
     concrete_media_type,
@@ -38,11 +41,15 @@ CODE_MEMBERS: Final = frozenset(
     ("status", "code", "statuscode", "errorcode", "httpstatus", "httpcode", "httpstatuscode")
 )
 MAX_ERROR_DEPTH: Final = 3
+NOT_ALLOWED: Final = "405"
 
 
 def error_response(context: RequestContext, refusal: Refusal) -> Response:
     """Answer a refusal: with a problem document where the operation allows one, else with its own error body."""
     context.answer_origin, context.answer_warning = "problem", ""
+    beside = _beside(context) if refusal.kind == "no-method" and context.operation is None else None
+    if beside is not None:
+        return error_response(replace(context, operation=beside), refusal)
     answer = problem(refusal)
     documented = None if context.operation is None else context.operation.response(refusal.status)
     if documented is None or not documented.content:
@@ -61,6 +68,15 @@ def error_response(context: RequestContext, refusal: Refusal) -> Response:
         body=response.body,
         data=response.data,
     )
+
+
+def _beside(context: RequestContext) -> Operation | None:
+    """Return an operation of the path that declares how a method is refused which the path does not have."""
+    router, path = prepared(context.api).router, context.request.path
+    found = router.match(context.request.method, path)
+    routes = [router.match(method, path) for method in (found.allow or ())] if isinstance(found, NoRoute) else []
+    operations = [one.operation for one in routes if isinstance(one, Route)]
+    return next((one for one in operations if NOT_ALLOWED in one.responses), None)
 
 
 def with_detail(schema: Schema, value: object, refusal: Refusal) -> object:

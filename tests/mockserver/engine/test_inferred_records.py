@@ -404,3 +404,11 @@ def test_records_of_a_bulk_request_are_shown_in_the_envelopes_of_single_ones(tmp
     assert (created["name"], sorted(names_in(served.ask("GET", "/pets").data))) == ("Bea", ["Ann", "Bea"])
     assert record_in(served.ask("GET", f"/pets/{created['id']}").data) == created
     served.ask("GET", "/pets/unknown", None, 404)
+
+
+def test_a_method_that_a_path_does_not_have_is_refused_as_its_other_operations_declare(tmp_path):
+    """In their own body for an error."""
+    error = answer({"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}})
+    raw = document(PET, listing(PET), NEW_PET, get_on_all={"responses": {"200": answer(listing(PET)), "405": error}})
+    refused = Served(tmp_path, raw).ask("PUT", "/pets", {}, 405)
+    assert (refused.data, refused.headers.get("Allow")) == ({"message": "PUT is not allowed here."}, "GET, POST")
