@@ -77,7 +77,7 @@ def job_facts(job: Job, state: str, now: datetime) -> Facts:
     end = job.cancelled or job.due
     times = {
         "posted": job.posted,
-        "begun": job.begins if job.begins <= now else None,
+        "begun": job.begins if job.begins <= min(now, job.cancelled or now) else None,
         "ended": end if end is not None and end <= now else None,
     }
 

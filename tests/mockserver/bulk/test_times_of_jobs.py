@@ -42,3 +42,8 @@ def test_they_are_told_as_the_job_goes_on(tmp_path):
         told.append([poll.get(place[1:]) for place in TIMES.values()])
     begin, started, ended = int(REAL.timestamp()), "2026-01-01T00:00:05.500Z", "2026-01-01T00:00:11.000Z"
     assert told == [[begin, None, None], [begin, started, None], [begin, started, ended]]
+    other = send("POST", "/books-api/books/jobs", [{"isbn": "2", "title": "Two"}])["job"]
+    send("DELETE", f"/books-api/books/jobs/{other}")
+    send("POST", CONTROL, {"by": "PT1H"})
+    cancelled = send("GET", f"/books-api/books/jobs/{other}")
+    assert (cancelled["startedAt"], cancelled["endedAt"]) == (None, "2026-01-01T00:00:12.000Z")  # it never began
