@@ -25,6 +25,7 @@ from contracts.exchange.locations import (
     locate,
     reader,
 )
+from contracts.exchange.preconditions import IF_MATCH
 from contracts.exchange.raw_items import barred_envelope, named_items, naming_member, payload_reader, without
 from contracts.exchange.references import keys_awaited, references_of
 from contracts.messages import ABSENT
@@ -192,7 +193,7 @@ class _ItemReader:
             resource=None if act is None else act.resource.constant,
             target=target,
             payload=payload,
-            version=ABSENT,
+            version=request.headers.get(IF_MATCH) if IF_MATCH in request.headers else ABSENT,
             group=self._group(name, raw),
             raw=raw,
         )
