@@ -16,6 +16,7 @@ from contracts.bulk.lists import Pagination
 from contracts.bulk.model import Location, RecordAct, Resource
 from contracts.openapi.model import MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import types_of
+from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape
 
@@ -331,3 +332,17 @@ def _success_schema(operation: Operation) -> Mapping[str, object]:
     statuses = sorted(status for status in operation.responses if status.startswith("2"))
     shown = _json_schema(operation.responses[statuses[0]].content) if statuses else None
     return {} if shown is None else shown.raw
+
+
+def shown_alike(members: Mapping[str, Schema], representation: Schema | None) -> Collection[str]:
+    """Return those of the members in requests that a response with a record has in the same form.
+
+    They are all of them where the response declares no members.
+    """
+    shown = representation.response.members() if representation is not None else {}
+    alike = [name for name, one in members.items() if name in shown and _form(one) == _form(shown[name])]
+    return alike if shown else members
+
+
+def _form(schema: Schema) -> Mapping[str, object]:
+    return {word: value for word, value in schema.raw.items() if not is_annotation(word)}

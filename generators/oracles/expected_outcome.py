@@ -125,6 +125,8 @@ def _target(state: StateView, effect: IntendedEffect, present: Presence) -> Iter
         yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is there already")
     elif present is None or (not effect.resource.assigned and not isinstance(effect.key, str | int)):
         yield OPEN
+    elif present is False and effect.action == "replace" and effect.resource.inferred and not effect.creates:
+        yield OPEN  # it may make a record, or be refused
     elif present is False and effect.resource.assigned and _is_tombstone(state, effect):
         yield OPEN  # whether it comes back, or its key is one that nobody has
 

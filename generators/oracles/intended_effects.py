@@ -19,6 +19,7 @@ from contracts.exchange.raw_items import record_content
 from contracts.messages import ABSENT
 from contracts.openapi.inference import representation_schema, settable_members
 from contracts.openapi.model import Contract, Operation
+from contracts.openapi.representations import shown_alike
 from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import is_text_or_integer, pointer_of, short
@@ -154,9 +155,8 @@ def _resource_type(contract: Contract, resource: Resource) -> RecordType:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
     members = schema.members() if schema is not None else {}
     own = {resource.key, resource.version, resource.tombstone} | (schema.unsent if schema is not None else frozenset())
-    shown = representation_schema(contract, resource) if resource.inferred else None
     own |= {name for name, one in members.items() if one.raw.get("writeOnly")}
-    known = (shown.response.members() if shown is not None else {}) or members
+    known = shown_alike(members, representation_schema(contract, resource)) if resource.inferred else members
     return RecordType(
         resource=resource,
         schema=schema,

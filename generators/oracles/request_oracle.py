@@ -15,6 +15,7 @@ from contracts.exchange.bulk_request import BulkItem, BulkRequest
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import ParsedRequest, locate
 from contracts.messages import ABSENT, Exchange, Response
+from contracts.openapi.validation import parse_parameters
 from generators.oracles.findings import Finding
 from generators.oracles.intended_effects import RecordTypes, written_members
 from generators.oracles.response_laws import comparable_reply, view_finding
@@ -196,11 +197,7 @@ def _idempotency_key(view: BulkExchange) -> tuple[str, str] | None:
 
 
 def is_fit_request(sent: ParsedRequest) -> bool:
-    """Say whether a request fits the schemas of its body, and of the parameter in which it names a new record."""
-    operation, schema = sent.operation, body_schema(sent.operation)
-    act = operation.record
-    at = act.key if act is not None and act.action.constant == "create" else None
-    named = [one.schema for one in operation.parameters if f"{one.where}:{one.name}" == at and one.schema is not None]
-    key = locate(sent, at) if named and at is not None else ABSENT
-    is_named = key is ABSENT or all(one.is_valid(key) for one in named)
-    return is_named and (sent.data is ABSENT or schema is None or schema.is_valid(sent.data))
+    """Say whether a request fits the schemas of its parameters and of its body."""
+    schema = body_schema(sent.operation)
+    is_body = sent.data is ABSENT or schema is None or schema.is_valid(sent.data)
+    return is_body and not parse_parameters(sent.operation, sent.request, sent.variables)[1]

@@ -10,7 +10,7 @@ from typing import Final
 
 from contracts.bulk.model import Outcomes
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport, read_outcomes
-from contracts.exchange.job_traces import JobTrace, last_variable, route_of
+from contracts.exchange.job_traces import SUCCESS_STATUS, JobTrace, last_variable, route_of
 from contracts.exchange.locations import find
 from contracts.exchange.outcomes import OutcomeEntry, entries_by_item, entries_of
 from contracts.messages import ABSENT, Exchange, Request, Response
@@ -61,7 +61,7 @@ def check_response(contract: Contract, exchange: Exchange, router: Router | None
         return
     if (status in REQUEST_TOO_LARGE or is_for_now) and str(status) not in operation.responses:
         return  # a gateway may say so, in words of its own
-    if is_undeclared_refusal(operation, status):
+    if is_undeclared_kind(operation, status):
         return
     for violation in validate_response(operation, exchange.response):
         place = ARRAY_INDEX.sub("/*", violation.pointer)
@@ -71,11 +71,13 @@ def check_response(contract: Contract, exchange: Exchange, router: Router | None
         yield from _wrong_addresses(contract, operation, exchange, router)
 
 
-def is_undeclared_refusal(operation: Operation, status: int) -> bool:
-    """Say whether a status is one with which any server refuses what is malformed, or is not there.
+def is_undeclared_kind(operation: Operation, status: int) -> bool:
+    """Say whether an operation declares none of the statuses of a kind that any server has.
 
-    It is so where the operation declares none of that kind.
+    They say that a request has succeeded, is malformed, or is about what is not there.
     """
+    if status in SUCCESS_STATUS:
+        return not any(one.startswith(("2", "3", "default")) for one in operation.responses)
     if status in GONE_STATUSES:
         return "{" in operation.path and WORDS_FOR_GONE.isdisjoint(operation.responses)
     return status in INVALID_STATUSES and not declares_refusal(operation)

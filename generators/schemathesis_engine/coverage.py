@@ -16,7 +16,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import RETRY_LATER, Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
 from generators.oracles.findings import CheckResult, Finding
-from generators.oracles.response_laws import is_undeclared_refusal
+from generators.oracles.response_laws import is_undeclared_kind
 from generators.schemathesis_engine.process import (
     MISSING_MESSAGE,
     Line,
@@ -140,7 +140,7 @@ def _is_generic_refusal(operation: Operation, line: Line) -> bool:
     """Return whether a request was refused with a generic HTTP status that the contract does not list."""
     status = (line["exchange"] or {}).get("status")
     is_generic = status in GENERIC_STATUSES or (status == UNAUTHORIZED and bool(operation.security))
-    is_generic = is_generic or (status is not None and is_undeclared_refusal(operation, status))
+    is_generic = is_generic or (status is not None and is_undeclared_kind(operation, status))
     return line["check"] == "status_code_conformance" and is_generic
 
 

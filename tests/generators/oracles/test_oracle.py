@@ -395,3 +395,32 @@ def test_what_the_schema_of_a_request_allows_may_be_taken_where_a_resource_is_on
     assert judge.told("POST", path, {"name": "b00000-n"}, 201, box) == []
     assert judge.told("PATCH", f"{path}/7", {"size": []}, 200, box) == found
     assert judge.told("GET", f"{path}/7", ABSENT, 200, {**box, "size": 1}) == []
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_replacement_of_no_record_may_make_one_or_be_refused_where_a_resource_is_only_inferred(status):
+    """Nothing says that it creates records."""
+    judge = Judge(BOXES)
+    assert judge.told("PUT", "/bins/b00000-none", {"name": "b00000-n"}, status, {}) == []
+
+
+SHOWN = 'schema: {$ref: "#/components/schemas/Box"}'
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (SHOWN, ["member is lost at /size"]),
+        ("schema: {type: object, properties: {id: {type: string}, name: {type: string}}}", []),
+        ("schema: {type: object, properties: {id: {type: string}, name: {type: string}, size: {type: string}}}", []),
+        ("schema: {type: object}", ["member is lost at /size"]),
+    ],
+)
+def test_a_member_that_a_reading_declares_otherwise_or_not_may_read_otherwise(tmp_path, shown, found):
+    """Its schema is that of a request."""
+    path, box = tmp_path / "boxes.yaml", {"id": "7", "name": "b00000-n"}
+    head, tail = (Path(__file__).parent / "data" / "boxes.yaml").read_text().split("    get:", 1)
+    path.write_text(f"{head}    get:{tail.replace(SHOWN, shown, 1)}")
+    judge = Judge(load(path))
+    assert judge.told("POST", "/boxes", {"name": "b00000-n", "size": 3}, 201, box) == []
+    assert judge.told("GET", "/boxes/7", ABSENT, 200, box) == found

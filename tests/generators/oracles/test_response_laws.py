@@ -40,12 +40,22 @@ def test_a_gateway_has_words_of_its_own_where_a_status_is_not_declared_itself(op
 
 
 @pytest.mark.parametrize(
-    ("method", "status", "is_judged"), [("GET", 400, False), ("GET", 418, True), ("POST", 400, True)]
+    ("method", "path", "status", "is_judged"),
+    [
+        ("GET", "/boxes/7", 400, False),
+        ("GET", "/boxes/7", 404, False),
+        ("GET", "/boxes/7", 418, True),
+        ("POST", "/boxes", 400, True),  # 422 is declared
+        ("POST", "/boxes", 404, True),  # there is nothing that it could lack
+        ("PUT", "/bins/7", 410, True),  # 404 is declared
+        ("HEAD", "/bins/7", 200, False),
+        ("PUT", "/bins/7", 202, True),
+    ],
 )
-def test_any_server_refuses_what_is_malformed_where_no_refusal_is_declared(method, status, is_judged):
-    """Where one is declared, it has another status."""
+def test_what_any_server_answers_is_no_fault_where_nothing_of_its_kind_is_declared(method, path, status, is_judged):
+    """A success, a refusal of what is malformed, and one of what is not there."""
     contract = load(Path(__file__).parent / "data" / "boxes.yaml")
-    route = Router(contract).match(method, "/boxes/7" if method == "GET" else "/boxes")
-    request, response = Request(method=method, path="/boxes"), Response(status=status, headers=Headers())
+    route = Router(contract).match(method, path)
+    request, response = Request(method=method, path=path), Response(status=status, headers=Headers())
     exchange = Exchange(n=1, at=None, api="b", operation=route.operation.id, request=request, response=response)
     assert bool(list(check_response(contract, exchange))) is is_judged
