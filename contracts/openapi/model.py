@@ -191,7 +191,7 @@ class ResponseLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredResponse:
-    """The response declared for one status: `200`, `2XX` or `default`. One that is empty has no body: `content: {}`."""
+    """The response declared for one status: `200`, `2XX` or `default`; one that is empty has `content: {}`."""
 
     status: str
     description: str
@@ -250,6 +250,11 @@ class Operation:
     deprecated: bool = False
     selectors: tuple[tuple[str, str | None], ...] = ()
     extras: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether `x-bulk` or `x-record` says what it does; an author who writes these means what else is there."""
+        return self.bulk is not None or (self.record is not None and not self.record.inferred)
 
     def telling_fields(self, what: str) -> list[HeaderField]:
         """Return the header fields of its responses whose values are the address or the key of what was made."""
