@@ -3,12 +3,12 @@
 Begin with `read_bulk_request`; `KeyIndex` matches the keys of outcomes to items.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol, TypeVar
 
-from contracts.bulk.model import Bulk, Choice, Location
+from contracts.bulk.model import Bulk, Choice, Location, Resource
 from contracts.exchange.http_items import action_of, identified, identifies_records, request_of, route_item, target_of
 from contracts.exchange.item_text import typed_rows
 from contracts.exchange.locations import (
@@ -264,6 +264,13 @@ def _is_taken(operation: Operation, body: object) -> bool:
     schemas = (one.schema for one in operation.body.content if is_json(one.media_range))
     schema = next((one for one in schemas if one is not None), None)
     return schema is None or schema.request.is_valid(body)
+
+
+def has_stray_key(resource: Resource, known: Collection[str], members: Mapping[str, object], target: object) -> bool:
+    """Say whether the members of an item have a key that none of the `known` ones is, and not the one that it names."""
+    given = members.get(resource.key, ABSENT)
+    is_stray = resource.key not in known and not resource.assigned
+    return is_stray and ABSENT not in (given, target) and key_text(given) != key_text(target)
 
 
 def names_target(bulk: Bulk) -> bool:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.model import Bulk, Location, RecordAct, Resource
+from contracts.bulk.model import Bulk, BulkEffect, Location, RecordAct, Resource
 from contracts.exchange.item_text import pair_lines
 from contracts.exchange.locations import Reader, RequestValues, chooser, is_outside, locate, reader
 from contracts.messages import ABSENT
@@ -100,6 +100,11 @@ def payload_reader(bulk: Bulk, at: Location) -> Reader:
     if not added:
         return reader(at)
     return lambda raw: {name: one for name, one in raw.items() if name not in added} if isinstance(raw, dict) else raw
+
+
+def writes_apart(effect: BulkEffect) -> bool:
+    """Say whether what an item writes is at a place in it, not the item itself."""
+    return bool(effect.payload or effect.payload_of)
 
 
 def naming_member(bulk: Bulk | None, resource: Resource) -> str | None:

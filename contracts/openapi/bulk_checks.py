@@ -72,6 +72,12 @@ def _items(operation: Operation, bulk: Bulk) -> Mistakes:
         yield "/effect/action/from", "/~action is the word of a pair of lines.", "Write items.as: line-pairs."
 
 
+READS_CURE: Final = (
+    "Leave x-bulk out: x-reads is for reads of several records, by keys in the path or the query; items that are HTTP "
+    "requests (effect.http) may read."
+)
+
+
 def _effect(operation: Operation, bulk: Bulk) -> Mistakes:
     del operation
     effect = bulk.effect
@@ -81,6 +87,7 @@ def _effect(operation: Operation, bulk: Bulk) -> Mistakes:
     for place, action in spoken:
         if action not in known:
             cure = did_you_mean(action, known) or f"Write {listed(sorted(known), 'or')}."
+            cure = READS_CURE if action == "read" else cure
             yield place, f"'{action}' is no action of an item that is served.", cure
     if effect.http:
         yield from _http(bulk)

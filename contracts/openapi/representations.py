@@ -346,3 +346,17 @@ def shown_alike(members: Mapping[str, Schema], representation: Schema | None) ->
 
 def _form(schema: Schema) -> Mapping[str, object]:
     return {word: value for word, value in schema.raw.items() if not is_annotation(word)}
+
+
+def is_closed_to(schema: Schema, name: str) -> bool:
+    """Say whether an object has no member of a name, nor others than those that it declares."""
+    return schema.raw.get("additionalProperties") is False and name not in schema.members()
+
+
+def takes_key(operation: Operation | None, resource: Resource) -> bool:
+    """Say whether a creation can be told the key of its record; one that has no place for it has keys of the server."""
+    act = None if operation is None else operation.record
+    if operation is None or act is None or act.action.constant != "create" or act.key or operation.body is None:
+        return True
+    bodies = (media.schema.at(act.payload) for media in operation.body.content if media.schema is not None)
+    return not any(body is not None and is_closed_to(body, resource.key) for body in bodies)

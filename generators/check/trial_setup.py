@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import names_target
-from contracts.exchange.raw_items import naming_member
+from contracts.exchange.raw_items import naming_member, writes_apart
 from contracts.messages import ABSENT
 from generators.check.records import CreatedRecord, change_version, create_records, filled_members, new_record_members
 from generators.client.sites import SiteContext, record_context_of, record_factory_of
@@ -73,9 +73,10 @@ def possible_cases(bulk: Bulk) -> tuple[ItemCase, ...]:
     for action in actions_of(bulk):
         existing = action in EXISTING_ACTIONS
         found.append(ItemCase(action=action, existing=existing))
-        if action == "upsert":
-            found.append(ItemCase(action=action, existing=True))
-            found += [ItemCase(action="delete", existing=True)] if bulk.effect.tombstone else []
+        if action == "upsert" or (action == "replace" and not bulk.effect.http):
+            found.append(ItemCase(action=action, existing=not existing))
+        if action == "upsert" and bulk.effect.tombstone:
+            found.append(ItemCase(action="delete", existing=True))
     defects = [(one, defect) for one in found for defect in TRIED_DEFECTS if _is_possible(bulk, one, defect)]
     found += [ItemCase(action=one.action, defect=defect, existing=one.existing) for one, defect in defects]
     return tuple(dict.fromkeys(found))
@@ -189,9 +190,8 @@ def _wide(trial: Trial, slot: str, _case: ItemCase, members: Members) -> Members
     return {**members, **trial.changed(f"w{slot}", members)}
 
 
-def _cleared(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
+def _cleared(trial: Trial, _slot: str, _case: ItemCase, members: Members) -> Members:
     """Set every member to null that may be."""
-    del slot, case
     kept = {trial.context.resource.key, *trial.maker.unique, *trial.context.resource.required}
     return {**{name: value for name, value in members.items() if name in kept}, **dict.fromkeys(_clearable(trial))}
 
@@ -272,19 +272,20 @@ def trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | N
     content, context = _item_content(trial, slot, case, known), trial.context
     raw = context.item(content, trial.rng(f"raw{slot}"))
     is_filled = case.defect == "incomplete" and context.is_filled(content, raw)
-    if is_filled or (fitting and not fits_request(trial, case, raw)):
+    makes = not (context.resource.assigned or context.bulk.effect.http)
+    is_odd = case.action == "replace" and (case.defect == "unknown" if makes else not case.existing)
+    if is_filled or is_odd or (fitting and not fits_request(trial, case, raw)):
         raise NotApplicableError(f"no item could be made for '{case}' that the contract takes")
     return TrialItem(slot=slot, case=case, content=content, raw=raw, known=known if case.needs_record else None)
 
 
 def fits_request(trial: Trial, case: ItemCase, raw: object) -> bool:
     """Return whether an item is no reason to refuse the whole request."""
-    bulk = trial.context.bulk
-    if not trial.context.spec.encoder.fits(raw):
-        return False
-    is_record = not (bulk.effect.payload or bulk.effect.http) and (case.action != "delete" or bulk.effect.tombstone)
-    judged = "malformedItem" in bulk.guard.refuse and is_record and isinstance(raw, dict)
-    return not judged or trial.maker.fits(raw, partial=False)  # type: ignore[arg-type] # asked before
+    bulk, effect = trial.context.bulk, trial.context.bulk.effect
+    is_record = not (writes_apart(effect) or effect.http)
+    is_judged = is_record and (case.action != "delete" or effect.tombstone) and "malformedItem" in bulk.guard.refuse
+    fits = not is_judged or not isinstance(raw, dict) or trial.maker.fits(raw, partial=False)
+    return fits and trial.context.spec.encoder.fits(raw)
 
 
 def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> ItemContent:
@@ -328,9 +329,8 @@ def _item_key(trial: Trial, slot: int) -> object:
 
 
 def _version(trial: Trial, known: CreatedRecord | None) -> object:
-    if trial.context.bulk.effect.version is None:
-        return None
-    return known.version if known is not None and known.version is not None else 1
+    told = known.version if known is not None and known.version is not None else 1
+    return told if trial.context.bulk.effect.version is not None else None
 
 
 def _changed_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> Members:
@@ -353,7 +353,7 @@ def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord |
     if shared is not None:
         spared = {*resource.references, naming_member(context.bulk, resource)}  # whose value names the record itself
         group = next((one for one in resource.unique if not set(one) & spared), None)
-        own = group or (() if resource.assigned or case.action == "upsert" else (resource.key,))
+        own = group or (() if resource.assigned or case.action != "create" else (resource.key,))
         if not own:
             raise NotApplicableError(f"nothing of a record of {resource.name} must be unique")
         members |= {name: shared[name] for name in own if name in shared}

@@ -20,6 +20,7 @@ from contracts.messages import ABSENT, Request
 from contracts.openapi.inference import fallback_resource, key_type
 from contracts.openapi.model import Contract, Operation, Parameter
 from contracts.openapi.parameters import read_text
+from contracts.openapi.representations import takes_key
 from contracts.syntax.text import as_list, text_of
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -121,7 +122,8 @@ class SiteContext:
 
     def is_filled(self, content: ItemContent, raw: object) -> bool:
         """Return whether an item has what a record must have and its content does not, as its schema asks for it."""
-        payload, needed = find(raw, self.bulk.effect.payload), {*self.resource.required} - {self.resource.key}
+        effect, needed = self.bulk.effect, {*self.resource.required} - {self.resource.key}
+        payload = find(raw, effect.payload_of.get(content.action, effect.payload))
         return isinstance(payload, dict) and not (needed - content.values.keys()).isdisjoint(payload)
 
     def _words(self, action: str) -> Sequence[str | None]:
@@ -249,7 +251,8 @@ def _parameter(operation: Operation, name: str) -> Parameter | None:
 
 def _probe(session: Session, resource: Resource) -> RecordSite | None:
     """Return the first site whose list operation responds with success, else the first site of the examples."""
-    operations = record_operations(session.contract, resource)
+    found = record_operations(session.contract, resource)
+    operations = {action: one for action, one in found.items() if resource.assigned or takes_key(one, resource)}
     speaking = [*operations.values(), *(one for one in session.contract.operations if one.bulk is not None)]
     places = list(islice(_places(session, resource, operations, speaking), MAX_PROBED_SITES))
     lister = operations.get("list")

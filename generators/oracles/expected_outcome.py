@@ -137,7 +137,8 @@ def _is_tombstone(state: StateView, effect: IntendedEffect) -> bool:
 
 
 def _version(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
-    if effect.version is None or (present is False and not _is_tombstone(state, effect)):
+    makes = effect.action in CREATING_ACTIONS  # whether no record has another version is open
+    if effect.version is None or (present is False and not makes and not _is_tombstone(state, effect)):
         return
     entry = state.state_model.find(effect.where, effect.key)
     if entry is None or entry.version is None or present is False or not state.is_known(entry):
@@ -323,7 +324,8 @@ def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     members = {**({} if back else effect.resource.defaults), **_stored_values(effect, is_whole=not back)}
     before = _before_revival(gone, effect.members or {}) if back and gone is not None else {}
     is_present = not back or (effect.members or {}).get(effect.resource.tombstone or "", ABSENT) is not ABSENT
-    first = None if back else state_model.first_versions.get(effect.where.resource)
+    again = gone is not None and gone.existed  # its version may begin anew, or go on from that of its deletion
+    first = None if again else state_model.first_versions.get(effect.where.resource)
     return RecordState(
         where=effect.where,
         key=key,
@@ -332,7 +334,7 @@ def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by
         members=members,
         before=before,
         unset=not back and not _has_lookups(effect),
-        fresh=not back,
+        fresh=not again,
     )
 
 

@@ -86,9 +86,9 @@ SHAPE_PLACES: Final = (
     (REFUSED_SHAPE, ("guard/refuse/{word}",)),
     (re.compile(r"a refused request leaves a trace"), ("guard/refuse",)),
     (re.compile(r"most are refused"), ("items/max",)),
+    (re.compile(r"most bytes are refused"), ("items/maxBytes",)),
     (re.compile(r"posted (?:changes|is wrong)"), ("job/progress/posted",)),
-    (re.compile(r"processed "), ("job/progress/processed",)),
-    (re.compile(r"ends before all is processed"), ("job/progress/processed",)),
+    (re.compile(r"processed |ends before all is processed"), ("job/progress/processed",)),
     (re.compile(r"results change"), ("job/outcomes",)),
     (re.compile(r"job is not known"), ("job/poll",)),
 )

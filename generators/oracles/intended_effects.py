@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Resource
 from contracts.bulk.normalisation import stored_forms
-from contracts.exchange.bulk_request import BulkItem, target_parameters
+from contracts.exchange.bulk_request import BulkItem, has_stray_key, target_parameters
 from contracts.exchange.locations import ParsedRequest, chosen_by, find, is_outside, locate
 from contracts.exchange.outcomes import RepresentationReader, representation_reader
 from contracts.exchange.preconditions import EntityTagList, Version, is_if_match, read_version
@@ -208,6 +208,8 @@ def effect_of_item(
     is_marked = (members or {}).get(record_type.resource.tombstone or "") is True
     if item.action == "delete":  # what is written beside may still be wrong
         members = _written_beside(record_type, members or {}) if _fit_each(record_type, members or {}) else None
+    elif members is not None and has_stray_key(record_type.resource, record_type.members, members, item.target):
+        members = None  # which of two keys counts is not said
     return IntendedEffect(
         action=item.action,
         where=RecordSet(scope, record_type.resource.name),
@@ -367,9 +369,8 @@ def _resolve_effect(state_model: StateModel, effect: IntendedEffect) -> tuple[In
     key = key_of(effect.where, effect.key, unique=True) if isinstance(effect.key, Mapping) else effect.key
     members = effect.members
     if members is not None and any(isinstance(members.get(name), Mapping) for name in effect.resource.references):
-        referred = {
-            name: RecordSet(effect.where.scope, record_type) for name, record_type in effect.resource.references.items()
-        }
+        named = effect.resource.references.items()
+        referred = {name: RecordSet(effect.where.scope, record_type) for name, record_type in named}
         members = {
             name: key_of(referred[name], value) if name in referred and isinstance(value, Mapping) else value
             for name, value in members.items()

@@ -14,6 +14,7 @@ from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.exchange.bulk_request import BulkItem, BulkRequest
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import ParsedRequest, locate
+from contracts.exchange.raw_items import writes_apart
 from contracts.messages import ABSENT, Exchange, Response
 from contracts.openapi.validation import parse_parameters
 from generators.oracles.findings import Finding
@@ -28,12 +29,14 @@ UNRELATED_REFUSALS: Final = frozenset((401, 403, 404, 405, 408, 409, 413, 415, 4
 REASON_LAWS: Final = {
     "empty": "boundary",
     "tooMany": "boundary",
+    "tooBig": "boundary",
     "duplicateKey": "duplicate",
     "duplicateTarget": "duplicate",
 }
 REASON_TEXTS: Final = {
     "empty": "without items",
     "tooMany": "with more items than are allowed",
+    "tooBig": "with more bytes than are allowed",
     "duplicateKey": "with a duplicate key",
     "duplicateTarget": "that targets one record twice",
     "malformedItem": "with an item that violates its schema",
@@ -108,6 +111,8 @@ def reasons_of(record_types: RecordTypes, request: BulkRequest) -> Iterator[str]
         yield "empty"
     if bulk.items.max is not None and size > bulk.items.max:
         yield "tooMany"
+    if bulk.items.max_bytes is not None and len(request.sent.request.body) > bulk.items.max_bytes:
+        yield "tooBig"
     if _has_duplicates([item.key for item in request.items]):
         yield "duplicateKey"
     if _has_duplicates([item.target for item in request.items]):
@@ -126,7 +131,7 @@ def _has_duplicates(values: Sequence[object]) -> bool:
 def fits(record_types: RecordTypes, request: BulkRequest, item: BulkItem) -> bool:
     """Return whether an item is no reason to refuse the whole request."""
     bulk, record_type = request.bulk, record_types.get(item.resource or "")
-    if bulk.effect.payload or bulk.effect.http or record_type is None or "malformedItem" not in bulk.guard.refuse:
+    if writes_apart(bulk.effect) or bulk.effect.http or record_type is None or "malformedItem" not in bulk.guard.refuse:
         return True
     if bulk.effect.action.constant == "delete":
         return True

@@ -9,6 +9,7 @@ from random import Random
 from typing import Final
 
 from contracts.bulk.model import Bulk, Resource
+from contracts.exchange.raw_items import writes_apart
 from contracts.messages import ABSENT, Request
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import look_up
@@ -92,7 +93,7 @@ def key_of(item: object, bulk: Bulk, resource: Resource | None, *, name: object,
 def _refusals(bulk: Bulk, items: Sequence[PlannedItem], unit: str | None) -> tuple[str, ...]:
     """Return the keys of `guard.refuse` that apply to this request."""
     intents = {item.intent for item in items}
-    broken = {"malformed"} if bulk.effect.payload else {"malformed", "invalid"}
+    broken = {"malformed"} if writes_apart(bulk.effect) else {"malformed", "invalid"}
     twice = "duplicateKey" if bulk.key.by == "client" else "duplicateTarget"
     said = {
         "empty": not items,

@@ -17,8 +17,15 @@ from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import tokens_of
 from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
-from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_media, json_media
-from generators.requests.items import ItemContent, ItemEncoder, Part, fill_required
+from generators.requests.calls import (
+    RequestDraft,
+    body_examples,
+    body_schema,
+    draft,
+    item_media,
+    json_media,
+)
+from generators.requests.items import WRAPPER, ItemContent, ItemEncoder, Part, fill_required
 from generators.requests.known_records import RecordContext
 from generators.requests.options import (
     UNITS,
@@ -51,7 +58,8 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
     if as_text and (item_media(operation) is None or (bulk.items.shape == "parts" and not bulk.effect.http)):
         return f"items as {bulk.items.shape} are not composed"
     is_pairs = bulk.items.shape == "line-pairs" and bulk.effect.action.source == "/~action"
-    odd = next((f"{word} is {at}" for word, at in inner if "/~" in at), None)
+    spared = WRAPPER if bulk.items.shape == "array" else ""
+    odd = next((f"{word} is {at}" for word, at in inner if "/~" in at and at != spared), None)
     if not is_pairs and odd is not None:
         return f"items whose {odd} in x-bulk are not composed"
     is_opened = bulk.job is not None and bulk.job.open is not None

@@ -20,6 +20,7 @@ from generators.requests.calls import body_examples
 from generators.requests.known_records import Names
 
 MAX_FILLED_MEMBERS: Final = 8
+WRAPPER: Final = "/~member"  # where an item's only member, with all else in it, is the word of what it wants
 Part: TypeAlias = Literal["target", "key", "version", "action", "resource", "group", "awaited"]
 
 
@@ -107,6 +108,8 @@ class ItemEncoder:
         "_locations",
         "_parts",
         "_steps",
+        "_targets",
+        "_wraps",
         "element",
         "payload_schema",
     )
@@ -129,7 +132,10 @@ class ItemEncoder:
             "group": bulk.order.group_by or bulk.unit.group,
             "awaited": bulk.order.depends_on,
         }
-        self._parts = {part: self._location(at) for part, at in declared.items() if at and not is_outside(at)}
+        self._wraps = effect.action.source == WRAPPER
+        inside = {part: at for part, at in declared.items() if at and not is_outside(at) and at != WRAPPER}
+        self._parts = {part: self._location(at) for part, at in inside.items()}
+        self._targets = {tokens_of(at)[0]: self._location(at) for at in reversed(effect.target) if tokens_of(at)}
         self._is_target = next(iter(effect.target), None) == ""  # an item is the key of its record, and no more
 
     @property
@@ -173,11 +179,11 @@ class ItemEncoder:
             self._location(at).put(item, payload)
         for at, value in effect.tombstone.items() if action == "delete" else ():
             self._location(at).put(item, value)
-        present = [
-            (self._parts[part], value) for part, value in parts.items() if value is not None and part in self._parts
-        ]
+        present = self._present(parts)
         for place, value in present:
             place.put(item, value)
+        if self._wraps:
+            item = {str(parts["action"]): item.get(parts["action"], {})}
         for at, value in (request or {}).items():
             self._location(at).put(item, value)
         if self.fits(item):
@@ -185,6 +191,15 @@ class ItemEncoder:
         for place, value in present:
             place.put(item, place.coerce(value))
         return fill_required(item, self.element, rng, spared)
+
+    def _present(self, parts: Mapping[Part, object]) -> list[tuple["ItemLocation", object]]:
+        """Return the location and the value of each part that is stated; in a wrapper only what stands in it."""
+        own, word = self._parts, str(parts.get("action"))
+        if self._wraps:
+            places: dict[Part, ItemLocation] = {**own}
+            places |= {"target": self._targets[word]} if word in self._targets else {}
+            own = {part: place for part, place in places.items() if place.tokens[0] == word}
+        return [(own[part], value) for part, value in parts.items() if value is not None and part in own]
 
     def fits(self, item: object) -> bool:
         """Return whether an item is valid against the request's schema."""

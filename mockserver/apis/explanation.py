@@ -87,6 +87,8 @@ def _answerer(ready: PreparedApi, operation: Operation) -> tuple[str, str]:
     for role, plans in (("polls", ready.polls), ("cancels", ready.cancels)):
         if name in plans:
             return "job", f"{role} the jobs of {_named(plan.operation.id for plan in plans[name])}"
+    if operation.reads is not None and ready.api.plain:
+        return "record", "reads several records by their keys, as its x-reads says"
     return _record_answerer(ready, operation, operation.record) if operation.record else _other_answerer(ready, name)
 
 

@@ -172,8 +172,8 @@ def size_refusal(context: RequestContext, plan: BulkPlan, kind: str, limit: int,
 
 def check_malformed_items(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     """Refuse items that violate the resource's schema, where an item is the record and the contract refuses such."""
-    effect = plan.bulk.effect
-    if effect.payload or effect.action.constant == "delete" or "malformedItem" not in plan.bulk.guard.refuse:
+    effect, refuse = plan.bulk.effect, plan.bulk.guard.refuse
+    if effect.payload or effect.payload_of or effect.action.constant == "delete" or "malformedItem" not in refuse:
         return None
     raws = plan.item_reader.raws(context)
     resource = plan.item_reader.resource(context, None)
@@ -183,7 +183,7 @@ def check_malformed_items(context: RequestContext, plan: BulkPlan) -> Refusal | 
     report = validate_items(schema, raws, at=plan.item_reader.location(context) or "")
     if not report:
         return _check_named(context, plan, resource) if context.api.plain and resource is not None else None
-    status = plan.bulk.guard.refuse["malformedItem"]
+    status = refuse["malformedItem"]
     return Refusal(
         status=status if isinstance(status, int) else 400,
         kind="malformedItem",

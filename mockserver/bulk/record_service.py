@@ -5,7 +5,6 @@ Replacement and preconditions by version follow RFC 9110; partial updates JSON M
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, TypeGuard
 
 from contracts.bulk.model import Resource
@@ -14,6 +13,7 @@ from contracts.exchange.raw_items import naming_member
 from contracts.messages import ABSENT
 from contracts.openapi.inference import ResourceKeys
 from contracts.openapi.model import Operation
+from contracts.openapi.representations import takes_key
 from contracts.schemas.schema_set import Schema
 from mockserver.domain.values import (
     Item,
@@ -66,6 +66,7 @@ class RecordService:
     """Applies items of one resource to a view: every fault is collected, and only an item without faults is written."""
 
     __slots__ = (
+        "bulk",
         "collection",
         "is_reported",
         "naming",
@@ -87,15 +88,13 @@ class RecordService:
         hooks, resource = run.api.hooks, rules.resource
         self.rules, self.run, self.view, self.resource = rules, run, view, resource
         self.collection = Collection(run.scope, resource.name)
-        self.now: datetime = run.now
-        self.valid, self.plain = resource.name in run.valid, run.api.plain
-        self.resolve = hooks.resolve
-        self.naming = None if run.operation is None else naming_member(run.operation.bulk, resource)
+        self.now, self.valid, self.plain = run.now, resource.name in run.valid, run.api.plain
+        self.resolve, self.bulk = hooks.resolve, None if run.operation is None else run.operation.bulk
         self.settable = None if run.operation is None else rules.settable.get(run.operation.id)
         self.new_keys: Callable[[int], Sequence[Key]] | None = (
-            hooks.new_keys(run, resource) if resource.assigned else None
+            hooks.new_keys(run, resource) if resource.assigned or not takes_key(run.operation, resource) else None
         )
-        self.prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
+        self.naming, self.prepare = naming_member(self.bulk, resource), hooks.prepare and hooks.prepare(run, resource)
         self.is_reported = _tells_key(run.operation, may_create=rules.keys.are_given) or not resource.assigned
         self.references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
 
@@ -127,8 +126,7 @@ class RecordService:
         if key is None:
             (key,) = self.free_keys(1)
             body.pop(self.resource.key, None)  # what a caller says beside it
-        now = self.now
-        deleted = self.plain and self._marks(changes)
+        now, deleted = self.now, self.plain and self._marks(changes)
         record = tuple.__new__(Record, (key, 1, deleted, body, now, now))
         self.view.put(self.collection, record)
         return tuple.__new__(Outcome, (item, "done", "create", (), record))
@@ -139,8 +137,8 @@ class RecordService:
 
     def _is_deletion(self, item: Item) -> bool:
         """Tell whether a tombstone turns an item into a deletion, whatever its action."""
-        bulk = None if self.run.operation is None else self.run.operation.bulk
-        return self.plain and bulk is not None and bool(bulk.effect.tombstone) and self._marks(self.changed(item))
+        tombstone = self.plain and self.bulk is not None and self.bulk.effect.tombstone
+        return bool(tombstone) and self._marks(self.changed(item))
 
     def free_keys(self, size: int) -> Sequence[Key]:
         """Return keys for new records that no caller has taken."""
@@ -154,7 +152,9 @@ class RecordService:
     def _update(self, item: Item, *, whole: bool = False) -> Outcome:
         existing, fault = self._existing(item)
         if existing is None:
-            return failed_outcome(item, fault)
+            is_item = whole and self.bulk is not None and not (self.resource.assigned or self.bulk.effect.http)
+            makes = is_item and fault.kind == "not-found" and item.version is None
+            return self._create(item) if makes else failed_outcome(item, fault)
         return self._change(item, existing, _stale(item, existing), whole=whole)
 
     def _replace(self, item: Item) -> Outcome:

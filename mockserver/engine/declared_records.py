@@ -304,9 +304,10 @@ def _shown(
     beside: Mapping[Location, object] = {},
 ) -> Response:
     """Return a response with a record, or a list of them with what stands `beside`, where the operation declares it."""
-    if not act.reply:
-        return json_response(context, status, shown, headers)
     body: dict[str, object] = {}
+    if not act.reply:
+        full = completed(context, status, shown, context.now, f"record/{context.routed.id}")
+        return json_response(context, status, full, headers)
     put_at(body, act.reply, shown)
     for at, value in beside.items():
         put_at(body, at, value)

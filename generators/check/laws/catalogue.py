@@ -79,7 +79,7 @@ def _progresses(bulk: Bulk) -> bool:
 
 
 def _is_bounded(bulk: Bulk) -> bool:
-    return bulk.items.max is not None or bulk.items.min > 0
+    return bulk.items.max is not None or bulk.items.min > 0 or bulk.items.max_bytes is not None
 
 
 def _refers(bulk: Bulk) -> bool:

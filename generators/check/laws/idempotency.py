@@ -11,7 +11,7 @@ from contracts.exchange.locations import put, read_response
 from contracts.messages import ABSENT, Exchange
 from generators.check.laws.metamorphic import valid_cases
 from generators.check.records import Snapshot
-from generators.check.trial_setup import Trial, prepare_trial
+from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
 from generators.check.trials import (
     MAX_RESENDS,
     TrialResult,
@@ -105,10 +105,11 @@ def _mismatch(other: Trial, declared: Idempotency, options: SendOptions) -> Iter
 
 
 def unprocessed(context: SiteContext) -> Iterator[Finding]:
-    """Send many items, and resend the unprocessed ones until none is left."""
+    """Send many items of each kind whose effect shows, and resend the unprocessed ones until none is left."""
     bulk = context.bulk
     size = min(bulk.items.max or MANY_ITEMS, MANY_ITEMS)
-    trial = prepare_trial(context, [_creating_case(context)] * size)
+    kinds = [_creating_case(context), *_deleting_cases(context)]
+    trial = prepare_trial(context, [kinds[n % len(kinds)] for n in range(size)])
     exchange = send(trial, SendOptions(unit=context.unit))
     if exchange.response.status not in SUCCESS_STATUS:
         raise NotApplicableError(f"{size} items were refused ({exchange.response.status})")
@@ -121,6 +122,12 @@ def unprocessed(context: SiteContext) -> Iterator[Finding]:
 def _creating_case(context: SiteContext) -> Any:
     kinds = valid_cases(context, ITEM_COUNT)
     return next((one for one in kinds if not one.existing), kinds[0])
+
+
+def _deleting_cases(context: SiteContext) -> list[ItemCase]:
+    """Return the deletion of a record that is there, where nothing is left of it."""
+    right, _ = available_cases(context)
+    return [one for one in right if one.action == "delete" and context.resource.tombstone is None]
 
 
 def _unprocessed_items(trial: Trial, exchange: Exchange) -> Any:
@@ -141,7 +148,7 @@ def _resend_until_done(trial: Trial, first: Exchange, left: Any) -> Iterator[Fin
         yield trial_finding("unprocessed", "does not converge", says, first, last)
         return
     after = snapshots(trial, {})
-    lost = [slot for slot, one in after.items() if one.present is False]
+    lost = [slot for slot, one in after.items() if one.present is (trial.items[slot].case.action == "delete")]
     if lost:
         says = f"every item is reported as processed, but item {lost[0]} was never applied"
         yield trial_finding("unprocessed", "lost on the way", says, first, last, after[lost[0]])

@@ -18,7 +18,16 @@ from generators.check.laws.metamorphic import valid_cases
 from generators.check.lists import list_page, tells_total
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
-from generators.check.trials import is_astray, perform, send, snapshots, snapshots_before, stored_records, trial_finding
+from generators.check.trials import (
+    is_astray,
+    perform,
+    send,
+    snapshots,
+    snapshots_before,
+    stored_records,
+    trial_finding,
+    trial_request,
+)
 from generators.client.polling import view_of
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -26,10 +35,13 @@ from generators.oracles.facts import LARGEST_PAGE
 from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import refusal_fault
 from generators.oracles.response_laws import TOO_MANY_REQUESTS
+from generators.requests.calls import json_media
 from generators.requests.envelope import SendOptions
 from generators.requests.options import job_setting_of, units_of
 
 MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
+MAX_TRIED_BYTES: Final = 1 << 20  # the same of a body
+WIDE: Final = "é"  # one character of two bytes
 ITEM_COUNT: Final = 3
 FAR: Final = 1001  # items of a request whose last one repeats the first
 NOBODY: Final = "bulkproofnone"  # a target that nobody has
@@ -38,10 +50,12 @@ UNKNOWN_MODE: Final = "Neither"
 
 
 def boundary(context: SiteContext) -> Iterator[Finding]:
-    """Send the maximum number of items, one more, and none."""
+    """Send the maximum number of items, one more, and none; and a body of the maximum number of bytes, and one more."""
     items = context.bulk.items
     if items.min > 0:
         yield from _judge_empty(context)
+    if items.max_bytes is not None and items.max_bytes <= MAX_TRIED_BYTES and "tooBig" in context.bulk.guard.refuse:
+        yield from _judge_bytes(context, items.max_bytes)
     if items.max is not None and items.max > MAX_TRIED_ITEMS:
         raise NotApplicableError(f"{items.max} items are more than are sent here")
     if items.max is not None:
@@ -60,6 +74,31 @@ def _judge_empty(context: SiteContext) -> Iterator[Finding]:
         trial.shared = prepare_trial(context, valid_cases(context, 1)).shared
     exchange = send(trial, SendOptions(unit=context.unit))
     yield from _judge_refusal("boundary", "empty", "a request without items", trial, exchange)
+
+
+def _judge_bytes(context: SiteContext, most: int) -> Iterator[Finding]:
+    """Send JSON with blanks behind it, which are bytes of the body; in one too long there are fewer characters."""
+    if json_media(context.operation) is None:
+        return
+    for size in (most + 1, most):
+        trial = prepare_trial(context, [_simplest_case(context)])
+        trial.items[0] = _widened(trial, trial.items[0])
+        request = trial_request(trial, SendOptions(unit=context.unit))
+        if len(request.body) > most:
+            return
+        exchange = context.session.send(replace(request, body=request.body.ljust(size)))
+        if size > most:
+            yield from _judge_refusal("boundary", "tooBig", f"a body of {size} bytes", trial, exchange)
+        elif exchange.response.status == context.bulk.guard.refuse["tooBig"] and _is_refused(trial, exchange):
+            says = f"a body of {size} bytes is allowed, but refused ({exchange.response.status})"
+            yield trial_finding("boundary", "most bytes are refused", says, exchange)
+
+
+def _widened(trial: Trial, item: TrialItem) -> TrialItem:
+    """Return an item with a character of two bytes in a free text, where it has room for one."""
+    members, schemas = item.content.values, trial.maker.members
+    name = next((one for one in trial.maker.free if one in members and schemas[one].is_valid(WIDE)), None)
+    return item if name is None else trial.with_members(item, {**members, name: WIDE})
 
 
 def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:

@@ -126,7 +126,7 @@ EXPECTED = [
         "a version of one that is not there",
         [author(present=False)],
         effect("authors", "upsert", ANN, NEW, version=1),
-        DONE,
+        OPEN,
     ),
     (
         "a version of one that comes back",
