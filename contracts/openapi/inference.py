@@ -358,9 +358,15 @@ def _parameter_key_schemas(operation: Operation) -> Iterator[Schema]:
             yield one.schema
 
 
-def new_key_schemas(contract: Contract, resource: Resource | None) -> tuple[Schema, ...]:
-    """Return the schemas of the parameters in which clients name new records, where these say more than a type."""
-    acts = contract.acting_on(resource.name) if resource is not None and not resource.assigned else []
+def told_key_schemas(contract: Contract, resource: Resource) -> tuple[Schema, ...]:
+    """Return the schemas of keys that no payload has: of parameters that name new records, else of keys as shown.
+
+    Parameters count where they say more than a type, responses where the server makes the keys.
+    """
+    if resource.assigned:
+        shown = key_type(contract, resource).schema
+        return () if shown is None else (shown,)
+    acts = contract.acting_on(resource.name)
     making = [one for one in acts if one.record is not None and one.record.action.constant == "create"]
     found = [schema for one in making for schema in _parameter_key_schemas(one)]
     return tuple(schema for schema in found if any(not is_annotation(word) for word in schema.raw.keys() - {"type"}))

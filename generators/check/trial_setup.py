@@ -16,7 +16,7 @@ from contracts.messages import ABSENT
 from generators.check.records import CreatedRecord, change_version, create_records, filled_members, new_record_members
 from generators.client.sites import SiteContext, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
-from generators.requests.items import ItemContent, example_members, own_key_member
+from generators.requests.items import ItemContent, example_members, own_key_member, says_version
 from generators.requests.known_records import Names, RecordContext
 from generators.requests.options import actions_of
 from generators.requests.profiles import DEFECTS, ItemIntent
@@ -88,7 +88,7 @@ def _is_possible(bulk: Bulk, one: ItemCase, defect: ItemIntent) -> bool:
     if defect in {"dangling", "invalid"}:
         return one.action in WRITING_ACTIONS and bulk.effect.payload not in bulk.items.shared
     if defect == "stale":
-        return one.existing and bulk.effect.version is not None
+        return one.existing and says_version(bulk, one.action)
     return one.existing and one.action in EXISTING_ACTIONS
 
 
@@ -295,7 +295,7 @@ def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord 
     if case.existing:
         there = known is not None and case.defect != "unknown"
         target = known.key if known is not None and there else maker.absent_key(trial.record_context(f"x{slot}"))
-        version = _version(trial, known)
+        version = _version(trial, case, known)
         members = _changed_members(trial, slot, case, known) if case.action != "delete" else {}
     else:
         members, version = _new_members(trial, slot, case, known), None
@@ -328,9 +328,9 @@ def _item_key(trial: Trial, slot: int) -> object:
     return slot if key.by in {"index", "order"} else trial_item.content.target
 
 
-def _version(trial: Trial, known: CreatedRecord | None) -> object:
+def _version(trial: Trial, case: ItemCase, known: CreatedRecord | None) -> object:
     told = known.version if known is not None and known.version is not None else 1
-    return told if trial.context.bulk.effect.version is not None else None
+    return told if says_version(trial.context.bulk, case.action) else None
 
 
 def _changed_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> Members:

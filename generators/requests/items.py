@@ -94,6 +94,14 @@ class ItemContent:
         return self.members if self.members is not None else {}
 
 
+def says_version(bulk: Bulk, action: str) -> bool:
+    """Say whether an item with an action has a place for a version; in a wrapper it may be in others alone."""
+    at, choice = bulk.effect.version, bulk.effect.action
+    if at is None or choice.source != WRAPPER or is_outside(at):
+        return at is not None
+    return choice.words.get(tokens_of(at)[0]) == action
+
+
 class ItemEncoder:
     """Encodes the items of one operation.
 

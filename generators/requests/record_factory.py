@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from contracts.bulk.model import Resource
-from contracts.openapi.inference import new_key_schemas
+from contracts.openapi.inference import told_key_schemas
 from contracts.openapi.model import Contract
 from contracts.schemas.equality import key_text
 from contracts.schemas.keywords import is_annotation
@@ -77,8 +77,8 @@ class RecordFactory:
         own = self.members.get(resource.key) if resource is not None else None
         keys = {resource.key} if resource is not None and not resource.assigned else set[str]()
         self._beside = keys.difference(self.members, self._needed)
-        named = new_key_schemas(contract, resource) if own is None else ()
-        self._keys = tuple(schema for schema in (own, *named, target_schema) if schema is not None)
+        told = () if resource is None or own is not None else told_key_schemas(contract, resource)
+        self._keys = tuple(schema for schema in (own, *told, target_schema) if schema is not None)
         self._groups = (*resource.unique, *zip(resource.likely, strict=True)) if resource is not None else ()
         self._own = self._independent_members()
         self.unique = frozenset(name for group in self._groups for name in group)
