@@ -241,9 +241,8 @@ def _taken(
             is_other = state.is_known(one) and not isinstance(effect.key, Mapping)  # which record it names is not known
             yield ExpectedOutcome("failed", "with a value that is in use") if is_other else OPEN
     values = [whole[name] for name in names]
-    may_keep = (
-        state.since is not None or effect.resource.tombstone is not None or effect.record_type.keeps
-    )  # what is gone
+    gone_may_hold = effect.resource.tombstone is not None or effect.record_type.keeps  # its values
+    may_keep = state.since is not None or gone_may_hold
     if may_keep and state.state_model.was_taken(effect.where, names, whole):
         yield OPEN
     fresh = any(state.state_model.is_generated(value) for value in values)
