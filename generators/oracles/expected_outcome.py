@@ -334,6 +334,7 @@ def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by
         before=before,
         unset=not back and not _has_lookups(effect),
         fresh=not again,
+        revived=back,
     )
 
 

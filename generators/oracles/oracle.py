@@ -86,10 +86,11 @@ class Oracle:
         self._effects: dict[tuple[int, str], list[IntendedEffect | None]] = {}
         self.last_view: BulkExchange | None = None
         self._plain: set[int] = set()
+        self._is_open = False  # what of a record that came back the last exchange shows
 
     def judge(self, exchange: Exchange) -> list[Finding]:
         """Return the findings of an exchange, the most severe first."""
-        self.last_view, self._plain = None, set()
+        self.last_view, self._plain, self._is_open = None, set(), False
         found = list(check_response(self.contract, exchange, self.router))
         route = self.router.match(exchange.request.method, exchange.request.path, exchange.request)
         is_refused_for_now = exchange.response.asks_to_wait or exchange.response.status == TOO_MANY_REQUESTS
@@ -99,7 +100,8 @@ class Oracle:
         if any(one != MODEL_FIRST_VERSION for one in self.state_model.first_versions.values()):
             self.model = None
         if self.model is not None and not exchange.response.asks_to_wait:
-            found += differences(self.model, exchange, self.last_view, self._plain, contract=self.contract)
+            view, contract, is_open = self.last_view, self.contract, self._is_open
+            found += differences(self.model, exchange, view, self._plain, contract=contract, is_open=is_open)
         return list({one.fingerprint: one for one in found}.values())
 
     def forget(self, exchange: Exchange) -> None:
@@ -278,6 +280,8 @@ class Oracle:
             if effect.action not in READING_ACTIONS:
                 self._mark_unknown(effect)
         elif effect.action == "read":
+            entry = self.state_model.find(effect.where, effect.key)
+            self._is_open = entry is not None and entry.revived
             yield from self.read_oracle.judge_read(effect, exchange)
         elif effect.action == "list":
             yield from self.read_oracle.judge_list(effect, exchange)

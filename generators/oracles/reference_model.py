@@ -44,11 +44,13 @@ def differences(
     plain: Collection[int] = frozenset(),
     *,
     contract: Contract | None = None,
+    is_open: bool = False,
 ) -> Iterator[Finding]:
     """Yield the differences of one exchange from a model's prediction; `view` is its bulk exchange, if any.
 
-    Members are compared by their schemas in the contract, where there is one, as a value may have several
-    notations. Errors are compared for the `plain` items alone: of several faults of one item, any may be reported.
+    Members are compared by their schemas in the contract, where there is one, as a value may have several notations;
+    where a record `is_open`, more than one value may be right. Errors are compared for the `plain` items alone: of
+    several faults of one item, any may be reported.
     """
     predicted = model.predict(exchange)
     if predicted is None:
@@ -64,7 +66,7 @@ def differences(
         yield from _results(exchange, view, predicted, plain)
     operation = None if contract is None else contract.operation(exchange.operation or "")
     schema = None if operation is None else declared_schema(operation, exchange.response)
-    for name, wanted in (predicted.record or {}).items():
+    for name, wanted in (predicted.record or {}).items() if not is_open else ():
         at, got = next(_members(exchange.response.data, name), ("", ABSENT))
         own = None if schema is None else schema.at(at)
         if not equivalent(own, got, wanted):

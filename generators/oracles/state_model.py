@@ -56,7 +56,8 @@ class RecordState:
     values that changed members had since the last read; with `unset` all other members were never set. A `fresh`
     record has not been changed since its creation, one that `existed` was stored at some time. `by` is the
     operation that wrote it last, `at` the exchange that reported so; `jobs` are the numbers of the requests whose
-    jobs may still change it. One that was `kept` by its deletion is in a state that no read tells.
+    jobs may still change it. One that was `kept` by its deletion is in a state that no read tells; what one that was
+    `revived` after it has of the write that did so may be less than a new record takes.
     """
 
     where: RecordSet
@@ -72,6 +73,7 @@ class RecordState:
     at: Exchange | None = None
     jobs: frozenset[int] = frozenset()
     kept: bool = False
+    revived: bool = False
 
     def with_jobs(self, jobs: frozenset[int]) -> "RecordState":
         """Return the same state, which these jobs may still change; three times as fast as `replace`."""
@@ -89,6 +91,7 @@ class RecordState:
             at=self.at,
             jobs=jobs,
             kept=self.kept,
+            revived=self.revived,
         )
 
     @property

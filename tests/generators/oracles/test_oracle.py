@@ -11,6 +11,7 @@ from contracts import load
 from contracts.messages import ABSENT, Exchange, Headers, Request, Response
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import Environment
+from generators.oracles.findings import Prediction
 from generators.oracles.oracle import Oracle
 from generators.oracles.state_model import RecordSet, StateModel
 
@@ -424,3 +425,18 @@ def test_a_member_that_a_reading_declares_otherwise_or_not_may_read_otherwise(tm
     judge = Judge(load(path))
     assert judge.told("POST", "/boxes", {"name": "b00000-n", "size": 3}, 201, box) == []
     assert judge.told("GET", "/boxes/7", ABSENT, 200, box) == found
+
+
+@pytest.mark.parametrize(("revives", "found"), [(True, []), (False, ["a member reads otherwise at /name"])])
+def test_a_model_does_not_know_what_a_record_that_came_back_has(revives, found):
+    """Which members a write to a deleted record sets, nothing says: each answer may be right."""
+    judge = Judge()
+    thing, other = {"id": "b00000-1", "name": "One"}, {"id": "b00000-1", "name": "Two", "version": 2}
+    judge.oracle.model = SimpleNamespace(predict=lambda _: None)
+    assert judge.put({"thing": thing}) == []
+    if revives:
+        assert judge.put({"thing": {**thing, "gone": True}}) == []
+    assert judge.put({"thing": {**thing, "name": "Two"}}) == []
+    judge.oracle.model = SimpleNamespace(predict=lambda _: Prediction(status=200, record={"name": "One"}))
+    shapes = judge.told("GET", "/things/b00000-1", ABSENT, 200, other)
+    assert [one for one in shapes if "reads otherwise" in one] == found
