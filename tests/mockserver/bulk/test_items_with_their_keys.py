@@ -1,21 +1,18 @@
 """An item that is its own payload says beside its content which record it is for, and what it has seen of it."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 import yaml
+from callers import caller_of
 
 from contracts.exchange.bulk_request import read_bulk_request
 from contracts.exchange.locations import parse_request
 from contracts.messages import Headers, Request
 from contracts.openapi.loading import load
-from mockserver.apis.sources import find_sources
-from mockserver.http.service import Options, Service
 
 BOOKS = Path(__file__).parents[2] / "cases" / "contract_only" / "books.yaml"
-REAL = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = Headers((("Content-Type", "application/json"),))
 
 
@@ -34,14 +31,7 @@ def document(tmp_path):
 @pytest.fixture
 def send(document):
     """Return what sends a request to the sandbox of that document."""
-    service = Service([source.load() for source in find_sources((str(document),))], Options(mode="frozen"), REAL)
-
-    def sent(method, target, body=None):
-        data = b"" if body is None else orjson.dumps(body)
-        reply = service.handle(method, target, JSON if data else Headers(()), data, REAL)
-        return reply.status, orjson.loads(reply.body)
-
-    return sent
+    return caller_of(document)
 
 
 def test_a_key_and_a_version_in_an_item_are_no_members_of_its_record(send):

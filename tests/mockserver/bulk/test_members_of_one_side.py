@@ -1,17 +1,13 @@
 """`readOnly` members are not demanded of requests, and a required member that may be null takes null."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 import pytest
+from callers import caller_of
 
 from contracts.messages import Headers
-from mockserver.apis.sources import find_sources
-from mockserver.http.service import Options, Service
 
 MEMBERS = Path(__file__).parents[1] / "data" / "members.yaml"
-REAL = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = Headers((("Content-Type", "application/json"),))
 NULLS = {"leader": None, "team": None, "level": None}
 WHOLE = {"name": "Ann", **NULLS, "secret": "s"}
@@ -20,14 +16,7 @@ WHOLE = {"name": "Ann", **NULLS, "secret": "s"}
 @pytest.fixture
 def send():
     """Return a function that sends a request to a fresh server and returns status and body."""
-    service = Service([source.load() for source in find_sources((str(MEMBERS),))], Options(mode="frozen"), REAL)
-
-    def send(method, target, body=None):
-        data = b"" if body is None else orjson.dumps(body)
-        reply = service.handle(method, target, JSON if data else Headers(()), data, REAL)
-        return reply.status, orjson.loads(reply.body)
-
-    return send
+    return caller_of(MEMBERS)
 
 
 def test_a_single_record_is_made_without_the_members_of_the_server(send):

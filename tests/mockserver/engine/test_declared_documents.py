@@ -1,32 +1,26 @@
 """What a document of one's own declares is served: pages, guards, defaults, versions, lookups, members at fault."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 import pytest
+from callers import caller_of
 from click.testing import CliRunner
 
 from contracts.messages import Headers
-from mockserver.apis.sources import find_sources
 from mockserver.cli import main
-from mockserver.http.service import Options, Service
 from mockserver.testing import running
 
 STOCK = Path(__file__).parents[1] / "data" / "stock.yaml"
-REAL = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = Headers((("Content-Type", "application/json"),))
 
 
 @pytest.fixture
 def send():
     """Return a function that sends a call to a sandbox of the stock, with one kind and three goods of it."""
-    service = Service([source.load() for source in find_sources((str(STOCK),))], Options(mode="frozen"), REAL)
+    sent = caller_of(STOCK)
 
     def call(method, target, body=None):
-        data = b"" if body is None else orjson.dumps(body)
-        reply = service.handle(method, f"/stock{target}", JSON if data else Headers(()), data, REAL)
-        return reply.status, orjson.loads(reply.body) if reply.body else None
+        return sent(method, f"/stock{target}", body)
 
     call("PUT", "/kinds/t", {"title": "Tools"})
     for n in range(3):

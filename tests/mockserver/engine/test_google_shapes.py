@@ -5,6 +5,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from callers import caller_of
 
 from contracts.messages import Headers
 from mockserver.apis.sources import find_sources
@@ -18,14 +19,7 @@ JSON = Headers((("Content-Type", "application/json"),))
 @pytest.fixture
 def send():
     """Return a function that sends a call to a sandbox of the tasks."""
-    service = Service([source.load() for source in find_sources((str(TASKS),))], Options(mode="frozen"), REAL)
-
-    def call(method, target, body=None):
-        data = b"" if body is None else orjson.dumps(body)
-        reply = service.handle(method, target, JSON if data else Headers(()), data, REAL)
-        return reply.status, orjson.loads(reply.body) if reply.body else None
-
-    return call
+    return caller_of(TASKS)
 
 
 def test_the_key_and_the_version_inside_what_an_item_writes_are_no_content(send):
