@@ -9,6 +9,7 @@ from typing import Any, Final
 from contracts.bulk.model import BulkJob, Location, Outcomes, OutcomeTest
 from contracts.exchange.locations import holds, is_outside, put, put_at
 from contracts.messages import ABSENT, Response
+from contracts.openapi.parameters import types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, tokens_of
 from mockserver.api.model import RequestContext, json_response
@@ -78,7 +79,7 @@ def _told_times(context: RequestContext, declared: BulkJob, facts: Facts) -> dic
     told: dict[Location, object] = {}
     for name, place in declared.times.items() if context.api.plain else ():
         schema = _schema_at(context, place)
-        is_number = schema is not None and schema.raw.get("type") in ("integer", "number")
+        is_number = not types_of(schema).isdisjoint(("integer", "number"))
         at = evaluate(f"{TIMES[name]}.epoch" if is_number else TIMES[name], facts)
         if at is not None or (schema is not None and schema.is_valid(None)):
             told[place] = at

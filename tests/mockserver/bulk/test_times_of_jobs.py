@@ -5,6 +5,7 @@ from pathlib import Path
 
 import orjson
 import yaml
+from callers import caller_of
 
 from contracts.messages import Headers
 from mockserver.apis.sources import find_sources
@@ -47,3 +48,14 @@ def test_they_are_told_as_the_job_goes_on(tmp_path):
     send("POST", CONTROL, {"by": "PT1H"})
     cancelled = send("GET", f"/books-api/books/jobs/{other}")
     assert (cancelled["startedAt"], cancelled["endedAt"]) == (None, "2026-01-01T00:00:12.000Z")  # it never began
+
+
+def test_a_time_that_may_be_null_is_a_number_once_it_is_there(tmp_path):
+    """Where its schema has numbers beside null."""
+    books = yaml.safe_load(BOOKS.read_text(encoding="utf-8"))
+    books["paths"]["/books/jobs"]["post"]["x-bulk"]["job"]["times"] = {"created": "/at"}
+    books["components"]["schemas"]["Job"]["properties"]["at"] = {"type": ["integer", "null"]}
+    (tmp_path / "books.yaml").write_text(yaml.safe_dump(books), encoding="utf-8")
+    call = caller_of(tmp_path / "books.yaml")
+    job = call("POST", "/books-api/books/jobs", [{"isbn": "1", "title": "One"}])[1]["job"]
+    assert call("GET", f"/books-api/books/jobs/{job}")[1]["at"] == int(REAL.timestamp())
