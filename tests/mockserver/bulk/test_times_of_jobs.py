@@ -53,9 +53,11 @@ def test_they_are_told_as_the_job_goes_on(tmp_path):
 def test_a_time_that_may_be_null_is_a_number_once_it_is_there(tmp_path):
     """Where its schema has numbers beside null."""
     books = yaml.safe_load(BOOKS.read_text(encoding="utf-8"))
-    books["paths"]["/books/jobs"]["post"]["x-bulk"]["job"]["times"] = {"created": "/at"}
+    books["paths"]["/books/jobs"]["post"]["x-bulk"]["job"]["times"] = {"ended": "/at"}
     books["components"]["schemas"]["Job"]["properties"]["at"] = {"type": ["integer", "null"]}
     (tmp_path / "books.yaml").write_text(yaml.safe_dump(books), encoding="utf-8")
     call = caller_of(tmp_path / "books.yaml")
     job = call("POST", "/books-api/books/jobs", [{"isbn": "1", "title": "One"}])[1]["job"]
-    assert call("GET", f"/books-api/books/jobs/{job}")[1]["at"] == int(REAL.timestamp())
+    assert call("GET", f"/books-api/books/jobs/{job}")[1]["at"] is None
+    call("POST", CONTROL, {"by": "PT12S"})
+    assert call("GET", f"/books-api/books/jobs/{job}")[1]["at"] == int(REAL.timestamp()) + 11
